@@ -1,0 +1,199 @@
+/**
+ * The whole surface of the native addon, typed. Nothing else crosses between TypeScript and C++.
+ *
+ * Every function that can take longer than a millisecond returns a promise and runs off the main thread.
+ * Failures carry a `code` (`ERR_GOOGLENET_...`) and a message that says what was found and what to do.
+ */
+
+/** Arithmetic of a network: storage and products in this type, sums and master weights in fp32. */
+export type Precision = 'fp32' | 'bf16' | 'fp16'
+
+/** One layer of a network as the addon sees it; `input` names another layer, or `input` for the images. */
+export type LayerDefinition =
+  | {
+      kind: 'convolution'
+      name: string
+      input: string
+      outChannels: number
+      kernel: number
+      stride: number
+      padding: number
+      bias: boolean
+    }
+  | { kind: 'batchNorm'; name: string; input: string; epsilon: number; momentum: number }
+  | { kind: 'relu'; name: string; input: string }
+  | {
+      kind: 'maxPool' | 'averagePool'
+      name: string
+      input: string
+      kernel: number
+      stride: number
+      padding: number
+    }
+  | { kind: 'concat'; name: string; inputs: string[] }
+  /** Reads its input flattened in C, H, W order, as PyTorch's `view` does. */
+  | { kind: 'linear'; name: string; input: string; outFeatures: number; bias: boolean }
+  | { kind: 'dropout'; name: string; input: string; probability: number }
+
+/** A head: a layer whose output is a vector of logits, and the weight of its cross-entropy in the loss. */
+export interface HeadDefinition {
+  layer: string
+  lossWeight: number
+}
+
+export interface NetworkDefinition {
+  /** Images as they enter: uint8 batches are divided by 255, then normalised by mean and std (per channel). */
+  input: { channels: number; height: number; width: number; mean: number[]; std: number[] }
+  layers: LayerDefinition[]
+  heads: HeadDefinition[]
+}
+
+export interface NetworkOptions {
+  device: string
+  precision: Precision
+  /** Seeds the initial weights and the dropout masks. */
+  seed: number
+  /** Threads of the CPU backend; 0 means every core that the process may use. */
+  threads: number
+}
+
+/** Images: `float32` as the network takes them (normalised), or `uint8` pixels that the device normalises. */
+export interface BatchData {
+  data: Float32Array | Uint8Array
+  /** N, C, H, W, whatever the layout in memory. */
+  shape: readonly [number, number, number, number]
+  layout: 'nchw' | 'nhwc'
+}
+
+export interface StepOptions {
+  learningRate: number
+  momentum: number
+  weightDecay: number
+  nesterov: boolean
+  labelSmoothing: number
+  /** Decay of the exponential moving average of the weights; 0 keeps none. */
+  averageDecay: number
+  /** Gradient accumulation: this batch is the `index`-th of `count`; the update comes with the last. */
+  accumulate: { index: number; count: number }
+}
+
+export interface StepMetrics {
+  /** Sum over heads of lossWeight x mean cross-entropy. */
+  loss: number
+  /** Mean cross-entropy of each head. */
+  headLosses: number[]
+  /** Samples of this batch whose label is the first of the main head's logits, and among its first five. */
+  top1: number
+  top5: number
+}
+
+export interface MemoryReport {
+  /** Bytes. `arena` is what the planned arena takes, `arenaUnshared` what it would take without sharing. */
+  parameters: number
+  gradients: number
+  momentum: number
+  average: number
+  preparedWeights: number
+  arena: number
+  arenaUnshared: number
+  workspace: number
+  total: number
+}
+
+/** One executed operation of a plan, for printing. */
+export interface PlanStep {
+  operation: string
+  layers: string[]
+  reads: string[]
+  writes: string[]
+}
+export interface PlanReport {
+  steps: PlanStep[]
+  /** Where each buffer lies in the arena and between which steps it lives. */
+  buffers: { name: string; offset: number; bytes: number; first: number; last: number }[]
+  arenaBytes: number
+}
+
+/** Which copy of the trained values: the weights, the optimizer's momentum, the running average, the last gradients. */
+export type TensorSet = 'weights' | 'momentum' | 'average' | 'gradients'
+export interface NamedTensor {
+  name: string
+  shape: number[]
+  data: Float32Array
+}
+
+export class Network {
+  static create(definition: NetworkDefinition, options: NetworkOptions): Promise<Network>
+  /** Logits of each head, [n, classes] row-major, in the order of `heads`. */
+  forward(
+    batch: BatchData,
+    options: { mode: 'eval' | 'train'; weights: 'weights' | 'average' },
+  ): Promise<Float32Array[]>
+  trainStep(batch: BatchData, labels: Int32Array, options: StepOptions): Promise<StepMetrics>
+  getTensors(set: TensorSet): Promise<NamedTensor[]>
+  /** Only the named tensors are replaced; shapes must match. */
+  setTensors(set: 'weights' | 'momentum' | 'average', tensors: NamedTensor[]): Promise<void>
+  /** Updates made and batches seen: together with the seed they are the whole random state. */
+  getCounters(): { steps: number; batches: number }
+  setCounters(counters: { steps: number; batches: number }): void
+  memory(): MemoryReport
+  plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport>
+  /** Frees all native memory after the calls under way; later calls are refused with a code. */
+  dispose(): void
+}
+
+/** Where the bytes of a picture are: a file, a range of a file, or memory. */
+export type PictureSource = string | { path: string; offset: number; length: number } | Uint8Array
+
+export interface Picture {
+  source: PictureSource
+  /** The sample's number in its data set: with seed and epoch it decides the augmentation. */
+  index: number
+}
+
+/** Factors are drawn uniformly from [max(0, 1 - x), 1 + x]; 0 switches one off. */
+export interface ColorJitter {
+  brightness: number
+  contrast: number
+  saturation: number
+}
+
+export type PictureTransform =
+  | {
+      kind: 'train'
+      size: number
+      seed: number
+      epoch: number
+      /** Share of the picture's area, and the aspect ratio (log-uniform). */
+      area: [number, number]
+      aspect: [number, number]
+      /** Probability of a horizontal flip. */
+      flip: number
+      jitter: ColorJitter
+    }
+  /** The shorter side is resized to `resize`, then the centre `size` x `size` is cropped. */
+  | { kind: 'eval'; size: number; resize: number }
+
+export interface DecodedBatch {
+  /** n x size x size x channels, NHWC, only the pictures that could be read, in the order asked for. */
+  data: Uint8Array
+  /** Position in the request of each picture in `data`. */
+  positions: Int32Array
+  /** The pictures that could not be read. */
+  failures: { position: number; reason: string }[]
+}
+
+export class Loader {
+  /** A pool of decoding threads. `threads` 0 means every core that the process may use. */
+  constructor(options: { threads: number; channels: 1 | 3 })
+  /** Queues a batch; several may be under way at once. Rejects only for wrong arguments or after dispose(). */
+  decode(pictures: Picture[], transform: PictureTransform): Promise<DecodedBatch>
+  dispose(): void
+}
+
+export interface SystemReport {
+  cpu: { model: string; features: string[]; cores: number; bf16: boolean }
+  onednn: { version: string; runtime: string; isa: string }
+  jpeg: { version: string }
+}
+export function system(): SystemReport
