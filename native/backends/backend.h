@@ -1,0 +1,117 @@
+// What a backend must do: hold memory, and turn each kind of step into an operation. One function a layer
+// kind and direction. A backend knows no Node and decides no schedule.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "graph/planner.h"
+
+namespace googlenet::backends {
+
+enum class Precision { Fp32, Bf16, Fp16 };
+
+/// Images in the caller's memory: float32 ready for the network, or uint8 pixels.
+struct Images {
+  const void* data = nullptr;
+  bool bytes = false;  // uint8
+  bool nhwc = false;
+};
+
+/// What the forward and backward passes of a batch report: filled by SoftmaxCrossEntropy.
+struct Metrics {
+  static constexpr int kHeads = 8;
+  double loss[kHeads] = {};  // mean cross-entropy of each head
+  int64_t top1 = 0, top5 = 0;
+};
+
+/// What a run of operations works on. Parameters are flat fp32 memory as graph::ParameterTable lays it out.
+struct Context {
+  std::byte* arena = nullptr;
+  std::byte* workspace = nullptr;
+  const graph::Buffer* buffers = nullptr;
+  float* weights = nullptr;
+  float* gradients = nullptr;
+  Images images;
+  const int32_t* labels = nullptr;
+  const float* mean = nullptr;  // per channel, of the input
+  const float* std = nullptr;
+  float label_smoothing = 0;
+  float gradient_scale = 1;           // share of this batch in an accumulated gradient
+  bool accumulate_gradients = false;  // add to what is there
+  uint64_t dropout_key = 0;           // of this batch
+  Metrics* metrics = nullptr;
+};
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  /// Called before run() whenever the weights have changed: reorders, casts, folds.
+  virtual void prepare(const Context&) {}
+  virtual void run(const Context& context) = 0;
+  /// Bytes of Context::workspace that run() and prepare() need.
+  virtual size_t workspace() const { return 0; }
+  /// Bytes that the operation keeps for itself: reordered weights.
+  virtual size_t prepared() const { return 0; }
+};
+
+/// v = momentum * v + gradient + decay * w; w -= rate * v, or rate * (gradient + decay * w + momentum * v)
+/// with Nesterov; average = decay * average + (1 - decay) * w. As torch.optim.SGD.
+struct Update {
+  float* weights = nullptr;
+  float* momentum = nullptr;
+  const float* gradients = nullptr;
+  float* average = nullptr;  // null: none is kept
+  int64_t trainable = 0, total = 0;
+  float learning_rate = 0, momentum_factor = 0, weight_decay = 0, average_decay = 0;
+  bool nesterov = false;
+  bool first = false;  // no momentum yet: v = gradient + decay * w
+};
+
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  virtual std::byte* data() = 0;
+  virtual size_t size() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;
+  virtual int64_t activation_bytes() const = 0;
+  virtual graph::Capabilities capabilities() const = 0;
+
+  /// Zeroed. Throws ERR_GOOGLENET_MEMORY.
+  virtual std::unique_ptr<Memory> allocate(size_t bytes, const std::string& purpose) = 0;
+  virtual void download(float* host, const float* device, int64_t count) = 0;
+  virtual void upload(float* device, const float* host, int64_t count) = 0;
+  /// An activation or Float view as fp32 on the host, dense.
+  virtual void read(const Context& context, const graph::View& view, float* host) = 0;
+  virtual void update(const Update& update) = 0;
+  /// Called on the thread that runs operations, before its first one.
+  virtual void enter_thread() {}
+
+  using Made = std::unique_ptr<Operation>;
+  virtual Made make(const graph::step::Input&) = 0;
+  virtual Made make(const graph::step::Convolution&) = 0;
+  virtual Made make(const graph::step::ConvolutionBackwardData&) = 0;
+  virtual Made make(const graph::step::ConvolutionBackwardWeights&) = 0;
+  virtual Made make(const graph::step::BatchNorm&) = 0;
+  virtual Made make(const graph::step::BatchNormInference&) = 0;
+  virtual Made make(const graph::step::BatchNormBackward&) = 0;
+  virtual Made make(const graph::step::Relu&) = 0;
+  virtual Made make(const graph::step::ReluBackward&) = 0;
+  virtual Made make(const graph::step::MaxPool&) = 0;
+  virtual Made make(const graph::step::MaxPoolBackward&) = 0;
+  virtual Made make(const graph::step::AveragePool&) = 0;
+  virtual Made make(const graph::step::AveragePoolBackward&) = 0;
+  virtual Made make(const graph::step::Linear&) = 0;
+  virtual Made make(const graph::step::LinearBackwardData&) = 0;
+  virtual Made make(const graph::step::LinearBackwardWeights&) = 0;
+  virtual Made make(const graph::step::Dropout&) = 0;
+  virtual Made make(const graph::step::Copy&) = 0;
+  virtual Made make(const graph::step::SoftmaxCrossEntropy&) = 0;
+};
+
+}  // namespace googlenet::backends

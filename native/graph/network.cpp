@@ -1,0 +1,256 @@
+#include "graph/network.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "error.h"
+#include "graph/planner.h"
+#include "random.h"
+
+namespace googlenet::graph {
+
+using backends::Context;
+using backends::Memory;
+using backends::Metrics;
+
+namespace {
+
+// A run with a last partial batch, evaluation and classification between them use about this many plans.
+constexpr size_t kPlansKept = 4;
+
+float* floats(const std::unique_ptr<Memory>& memory) {
+  return memory ? reinterpret_cast<float*>(memory->data()) : nullptr;
+}
+
+}  // namespace
+
+struct Network::Compiled {
+  Plan plan;
+  std::vector<std::unique_ptr<backends::Operation>> operations;
+  uint64_t prepared_version = 0;
+  size_t workspace = 0;
+
+  size_t prepared_bytes() const {
+    size_t bytes = 0;
+    for (const auto& operation : operations) bytes += operation->prepared();
+    return bytes;
+  }
+};
+
+Network::Network(Definition definition, std::unique_ptr<backends::Backend> backend, uint64_t seed)
+    : definition_(std::move(definition)),
+      shapes_(infer_shapes(definition_)),
+      backend_(std::move(backend)),
+      seed_(seed) {
+  if (definition_.heads.size() > Metrics::kHeads) {
+    throw Error("ERR_GOOGLENET_OPTION",
+                "a network has at most " + std::to_string(Metrics::kHeads) + " heads");
+  }
+  table_ = lay_out_parameters(definition_, shapes_);
+  weights_ = backend_->allocate(table_.total * sizeof(float), "parameters");
+  std::vector<float> initial(table_.total);
+  initialise(table_, seed, initial.data());
+  backend_->upload(floats(weights_), initial.data(), table_.total);
+  touch_weights();
+}
+
+Network::~Network() = default;
+
+Plan Network::plan(int64_t batch, Mode mode) const {
+  return make_plan(definition_, shapes_, table_,
+                   {mode, batch, false, backend_->capabilities(), backend_->activation_bytes()});
+}
+
+Network::Compiled& Network::compiled(const PlanKey& key) {
+  const auto found =
+      std::find_if(plans_.begin(), plans_.end(), [&](const auto& entry) { return entry.first == key; });
+  if (found != plans_.end()) {
+    plans_.splice(plans_.begin(), plans_, found);
+    return *plans_.front().second;
+  }
+  auto made = std::make_unique<Compiled>();
+  made->plan = make_plan(
+      definition_, shapes_, table_,
+      {key.mode, key.batch, key.main_head_only, backend_->capabilities(), backend_->activation_bytes()});
+  for (const Step& step : made->plan.steps) {
+    made->operations.push_back(std::visit([&](const auto& what) { return backend_->make(what); }, step.what));
+    made->workspace = std::max(made->workspace, made->operations.back()->workspace());
+  }
+  ensure(arena_, made->plan.arena_bytes, "activations");
+  ensure(workspace_, static_cast<int64_t>(made->workspace), "workspace");
+  plans_.emplace_front(key, std::move(made));
+  if (plans_.size() > kPlansKept) plans_.pop_back();
+  return *plans_.front().second;
+}
+
+void Network::ensure(std::unique_ptr<Memory>& memory, int64_t bytes, const char* purpose) {
+  if (memory && static_cast<int64_t>(memory->size()) >= bytes) return;
+  memory.reset();
+  memory = backend_->allocate(std::max<int64_t>(bytes, 64), purpose);
+}
+
+Context Network::context(Compiled& compiled, const Batch& batch, float* weights) {
+  Context context;
+  context.arena = arena_->data();
+  context.workspace = workspace_->data();
+  context.buffers = compiled.plan.buffers.data();
+  context.weights = weights;
+  context.gradients = floats(gradients_);
+  context.images = batch.images;
+  context.mean = definition_.mean.data();
+  context.std = definition_.std.data();
+  context.dropout_key = mix(seed_, static_cast<uint64_t>(counters_.batches));
+  return context;
+}
+
+void Network::prepare(Compiled& compiled, const Context& context, uint64_t version) {
+  if (compiled.prepared_version == version) return;
+  for (auto& operation : compiled.operations) operation->prepare(context);
+  compiled.prepared_version = version;
+}
+
+std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, bool averaged,
+                                                 bool main_head_only) {
+  backend_->enter_thread();
+  if (averaged && !average_) {
+    throw Error("ERR_GOOGLENET_OPTION",
+                "no average of the weights is kept; train with averageDecay above 0 first");
+  }
+  if (averaged && mode == Mode::Training) {
+    throw Error("ERR_GOOGLENET_OPTION", "the averaged weights are for evaluation; use mode \"eval\"");
+  }
+  Compiled& plan = compiled({mode, batch.count, main_head_only && mode == Mode::Inference});
+  const Context run = context(plan, batch, floats(averaged ? average_ : weights_));
+  prepare(plan, run, averaged ? average_version_ : weights_version_);
+  for (int i = 0; i < plan.plan.forward_steps; i++) plan.operations[i]->run(run);
+  if (mode == Mode::Training) {
+    counters_.batches++;
+    weights_version_ = ++last_version_;  // running statistics moved
+    plan.prepared_version = weights_version_;
+  }
+  std::vector<std::vector<float>> logits;
+  for (const View& head : plan.plan.heads) {
+    logits.emplace_back(head.rows * head.channels);
+    backend_->read(run, head, logits.back().data());
+  }
+  return logits;
+}
+
+StepResult Network::train_step(const Batch& batch, const int32_t* labels, const StepOptions& options) {
+  backend_->enter_thread();
+  const int64_t total = table_.total, trainable = table_.trainable;
+  if (!gradients_) gradients_ = backend_->allocate(trainable * sizeof(float), "gradients");
+  if (!momentum_) momentum_ = backend_->allocate(trainable * sizeof(float), "momentum");
+  if (options.average_decay > 0 && !average_) {
+    average_ = backend_->allocate(total * sizeof(float), "average");
+    std::vector<float> copy(total);
+    backend_->download(copy.data(), floats(weights_), total);
+    backend_->upload(floats(average_), copy.data(), total);
+  }
+  Compiled& plan = compiled({Mode::Training, batch.count, false});
+  Metrics metrics;
+  Context run = context(plan, batch, floats(weights_));
+  run.labels = labels;
+  run.label_smoothing = options.label_smoothing;
+  run.gradient_scale = 1.0f / static_cast<float>(options.accumulate_count);
+  run.accumulate_gradients = options.accumulate_index > 0;
+  run.metrics = &metrics;
+  prepare(plan, run, weights_version_);
+  for (auto& operation : plan.operations) operation->run(run);
+  counters_.batches++;
+
+  if (options.accumulate_index + 1 == options.accumulate_count) {
+    backends::Update update;
+    update.weights = floats(weights_);
+    update.momentum = floats(momentum_);
+    update.gradients = floats(gradients_);
+    update.average = options.average_decay > 0 ? floats(average_) : nullptr;
+    update.trainable = trainable;
+    update.total = total;
+    update.learning_rate = options.learning_rate;
+    update.momentum_factor = options.momentum;
+    update.weight_decay = options.weight_decay;
+    update.average_decay = options.average_decay;
+    update.nesterov = options.nesterov;
+    backend_->update(update);
+    counters_.steps++;
+    average_version_ = ++last_version_;
+    touch_weights();
+  } else {
+    // The running statistics moved, the weights did not: what this plan prepared stays good.
+    touch_weights();
+    plan.prepared_version = weights_version_;
+  }
+
+  StepResult result;
+  for (size_t h = 0; h < definition_.heads.size(); h++) {
+    result.head_losses.push_back(metrics.loss[h]);
+    result.loss += definition_.heads[h].loss_weight * metrics.loss[h];
+  }
+  result.top1 = metrics.top1;
+  result.top5 = metrics.top5;
+  return result;
+}
+
+Memory* Network::memory_of(TensorSet set) const {
+  switch (set) {
+    case TensorSet::Weights:
+      return weights_.get();
+    case TensorSet::Momentum:
+      return momentum_.get();
+    case TensorSet::Average:
+      return average_.get();
+    case TensorSet::Gradients:
+      return gradients_.get();
+  }
+  return nullptr;
+}
+
+bool Network::has(TensorSet set) const {
+  return memory_of(set) != nullptr;
+}
+
+bool Network::in_set(TensorSet set, const Parameter& parameter) const {
+  return parameter.trainable || set == TensorSet::Weights || set == TensorSet::Average;
+}
+
+std::vector<float> Network::get(TensorSet set, const Parameter& parameter) {
+  const Range& range = parameter.range;
+  std::vector<float> memory(range.count), file(range.count);
+  backend_->download(memory.data(), reinterpret_cast<float*>(memory_of(set)->data()) + range.offset,
+                     range.count);
+  to_file(parameter, memory.data(), file.data());
+  return file;
+}
+
+void Network::set(TensorSet set, const Parameter& parameter, const float* values) {
+  if (set == TensorSet::Momentum) ensure(momentum_, table_.trainable * sizeof(float), "momentum");
+  if (set == TensorSet::Average) ensure(average_, table_.total * sizeof(float), "average");
+  const Range& range = parameter.range;
+  std::vector<float> memory(range.count);
+  to_memory(parameter, values, memory.data());
+  backend_->upload(reinterpret_cast<float*>(memory_of(set)->data()) + range.offset, memory.data(),
+                   range.count);
+  if (set == TensorSet::Weights) touch_weights();
+  if (set == TensorSet::Average) average_version_ = ++last_version_;
+}
+
+MemoryUse Network::memory() const {
+  MemoryUse use;
+  const auto size = [](const std::unique_ptr<Memory>& memory) {
+    return memory ? static_cast<int64_t>(memory->size()) : 0;
+  };
+  use.parameters = size(weights_);
+  use.gradients = size(gradients_);
+  use.momentum = size(momentum_);
+  use.average = size(average_);
+  use.arena = size(arena_);
+  use.workspace = size(workspace_);
+  for (const auto& [key, plan] : plans_) {
+    use.prepared_weights += static_cast<int64_t>(plan->prepared_bytes());
+    use.arena_unshared = std::max(use.arena_unshared, plan->plan.unshared_bytes);
+  }
+  return use;
+}
+
+}  // namespace googlenet::graph

@@ -1,0 +1,25 @@
+// Compiles a definition into a plan: fuses what can run as one, places branches into their concat, and
+// derives the backward pass.
+#pragma once
+#include "graph/plan.h"
+
+namespace googlenet::graph {
+
+/// What a backend's convolutions can do; a plan never asks for more.
+struct Capabilities {
+  bool strided_pointwise = false;    // inference: a 1x1 convolution may write into a slice
+  bool strided_convolution = false;  // inference: any convolution may
+};
+
+struct PlanRequest {
+  Mode mode = Mode::Inference;
+  int64_t batch = 1;
+  bool main_head_only = false;  // inference: leave out what only the auxiliary heads need
+  Capabilities capabilities;
+  int64_t activation_bytes = 4;
+};
+
+Plan make_plan(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
+               const PlanRequest& request);
+
+}  // namespace googlenet::graph
