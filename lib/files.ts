@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { asGoogLeNetError } from './errors.js'
+
+/**
+ * Writes a file so that at every moment, power cut included, `path` holds the old content or the new, whole:
+ * beside it, fsync, rename, fsync of the folder. `write` receives the open file.
+ *
+ * @throws ERR_GOOGLENET_IO when the folder cannot be written or the disk is full; `path` is untouched then.
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
+  const beside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
+  try {
+    const file = await open(beside, 'wx')
+    try {
+      if (typeof content === 'function') await content(file)
+      else await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+    await syncFolder(dirname(path))
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot write ${path}`)
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
