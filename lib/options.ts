@@ -1,0 +1,124 @@
+import type { NetworkDefinition, Precision } from '../binding.js'
+import { checkBoolean, checkChoice, checkNumber, shown } from './checks.js'
+import { GoogLeNetError } from './errors.js'
+import { type Variant, variants } from './models/variants.js'
+
+/** `cuda` is the first GPU, `cuda:1` the second. */
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`
+
+/** Where and how a network runs. */
+export interface RunOptions {
+  /** `auto`, the default, is a GPU where there is one that can be used, and otherwise the CPU. */
+  device?: 'auto' | Device
+  /** `fp32` by default; `bf16` and `fp16` where the device has them. */
+  precision?: Precision
+  /** Threads of the CPU; 0, the default, means every core that the process may use. */
+  threads?: number
+}
+
+export interface CreateOptions extends RunOptions {
+  variant?: Variant
+  /** How many, or their names, which become the labels. 1000 by default. */
+  classes?: number | readonly string[]
+  /** Of the images; 3 by default. */
+  channels?: number
+  /** Height and width of the images, 64 or more; 224 by default. */
+  imageSize?: number
+  /** Width of the reduction before 4d's 3x3 convolution: 114 by default, 144 in the paper. */
+  reduction4d?: number
+  /** Whether there are auxiliary heads; there are by default. */
+  aux?: boolean
+  /** Share of values dropped in the auxiliary heads while training; 0.5 by default. */
+  auxDropout?: number
+  /** Of the initial weights and of dropout; 0 by default. */
+  seed?: number
+}
+
+/** What defines a network, whatever it runs on: kept in its files. */
+export interface ModelOptions {
+  readonly variant: Variant
+  readonly classes: number
+  /** One for each class: the names given, or its number. */
+  readonly labels: readonly string[]
+  readonly channels: number
+  readonly imageSize: number
+  readonly reduction4d: number
+  readonly aux: boolean
+  readonly auxDropout: number
+  readonly seed: number
+}
+
+export interface ResolvedOptions extends ModelOptions {
+  readonly device: Device
+  readonly precision: Precision
+  readonly threads: number
+}
+
+/** Options checked and completed; the device is still as asked for. */
+export type CheckedOptions = ModelOptions & Required<RunOptions>
+
+/** @throws ERR_GOOGLENET_OPTION naming the option, what it may be and what was found. */
+export function checkOptions(options: CreateOptions): CheckedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `options must be an object, found ${shown(options)}`)
+  }
+  const { classes = 1000 } = options
+  const labels = typeof classes === 'number' ? numberedLabels(classes) : namedLabels(classes)
+  return {
+    variant: checkChoice('variant', options.variant ?? 'seed', Object.keys(variants) as Variant[]),
+    classes: labels.length,
+    labels,
+    // The upper bounds are far from any use; they keep a slip from taking the machine's memory.
+    channels: checkNumber('channels', options.channels ?? 3, { min: 1, max: 1024, whole: true }),
+    imageSize: checkNumber('imageSize', options.imageSize ?? 224, { min: 64, max: 16384, whole: true }),
+    reduction4d: checkNumber('reduction4d', options.reduction4d ?? 114, { min: 1, max: 4096, whole: true }),
+    aux: checkBoolean('aux', options.aux ?? true),
+    auxDropout: checkNumber('auxDropout', options.auxDropout ?? 0.5, { min: 0, below: 1 }),
+    seed: checkNumber('seed', options.seed ?? 0, { min: 0, whole: true }),
+    ...checkRunOptions(options),
+  }
+}
+
+/** @throws ERR_GOOGLENET_OPTION. Whether the machine has the device and the precision is found when it is used. */
+export function checkRunOptions(options: RunOptions): Required<RunOptions> {
+  return {
+    device: checkDevice(options.device ?? 'auto'),
+    precision: checkChoice('precision', options.precision ?? 'fp32', ['fp32', 'bf16', 'fp16']),
+    threads: checkNumber('threads', options.threads ?? 0, { min: 0, max: 1024, whole: true }),
+  }
+}
+
+/** @throws ERR_GOOGLENET_OPTION, ERR_GOOGLENET_SHAPE for what only the layers know. */
+export function defineNetwork(options: ModelOptions): NetworkDefinition {
+  return variants[options.variant](options)
+}
+
+const classRange = { min: 1, max: 100_000, whole: true }
+
+function numberedLabels(classes: number): readonly string[] {
+  checkNumber('classes', classes, classRange)
+  return Object.freeze(Array.from({ length: classes }, (_, i) => String(i)))
+}
+
+function namedLabels(names: unknown): readonly string[] {
+  const refuse = (what: string) =>
+    new GoogLeNetError('ERR_GOOGLENET_OPTION', `classes must be a number or a list of names; ${what}`)
+  if (!Array.isArray(names)) throw refuse(`found ${shown(names)}`)
+  checkNumber('the number of classes', names.length, classRange)
+  const seen = new Set<string>()
+  for (const [i, name] of names.entries()) {
+    if (typeof name !== 'string' || name === '') throw refuse(`name ${i} is ${shown(name)}`)
+    if (seen.has(name)) throw refuse(`the name ${shown(name)} appears twice`)
+    seen.add(name)
+  }
+  return Object.freeze([...seen])
+}
+
+function checkDevice(device: unknown): 'auto' | Device {
+  if (typeof device === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(device))
+    return device as 'auto' | Device
+  throw new GoogLeNetError(
+    'ERR_GOOGLENET_OPTION',
+    `device must be 'auto', 'cpu', 'cuda' or 'cuda:<number>', found ${shown(device)}`,
+  )
+}

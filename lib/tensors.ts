@@ -1,0 +1,93 @@
+import { shown } from './checks.js'
+import { GoogLeNetError } from './errors.js'
+
+/** Numbers in row-major order: `data.length` is the product of `shape`. */
+export interface Tensor {
+  shape: readonly number[]
+  data: Float32Array
+}
+
+/**
+ * A network's values by their PyTorch names (`stem_conv.0.weight`, ...): convolution weights as OIHW, linear
+ * weights as [out, in], BatchNorm's weight, bias, running_mean and running_var.
+ */
+export type StateDict = Map<string, Tensor>
+
+/** Updates made and training batches seen: with the seed they are the whole random state. */
+export interface Counters {
+  steps: number
+  batches: number
+}
+
+/** All of a network's training state between two updates: restoring it continues bit for bit. */
+export interface Snapshot {
+  weights: StateDict
+  /** The optimizer's; absent before the first step. */
+  momentum?: StateDict
+  /** The running average of the weights; absent when none is kept. */
+  average?: StateDict
+  counters: Counters
+}
+
+/** A name and a shape that a state dict is expected to hold. */
+export interface TensorDescription {
+  name: string
+  shape: readonly number[]
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1)
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((side, i) => side === b[i])
+}
+
+/** PyTorch counts the batches that each BatchNorm has seen; the count changes nothing that is computed here. */
+export function isBatchCount(name: string): boolean {
+  return name.endsWith('.num_batches_tracked')
+}
+
+/**
+ * Compares a state dict with what a network expects. Batch counts are neither missing nor unexpected.
+ *
+ * @throws ERR_GOOGLENET_DTYPE for data that is no Float32Array, ERR_GOOGLENET_SHAPE for a wrong shape or length.
+ */
+export function compareStateDict(
+  dict: StateDict,
+  expected: readonly TensorDescription[],
+): { missing: string[]; unexpected: string[] } {
+  if (!(dict instanceof Map)) {
+    throw new GoogLeNetError('ERR_GOOGLENET_DTYPE', `a state dict is a Map of tensors, found ${shown(dict)}`)
+  }
+  const missing: string[] = []
+  for (const { name, shape } of expected) {
+    const tensor = dict.get(name)
+    if (tensor === undefined) missing.push(name)
+    else checkTensor(name, tensor, shape)
+  }
+  const known = new Set(expected.map(({ name }) => name))
+  const unexpected = [...dict.keys()].filter((name) => !known.has(name) && !isBatchCount(name))
+  return { missing, unexpected }
+}
+
+function checkTensor(name: string, tensor: Tensor, shape: readonly number[]): void {
+  if (!(tensor.data instanceof Float32Array)) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_DTYPE',
+      `${name} must be a tensor with a Float32Array, found ${shown(tensor.data)}`,
+    )
+  }
+  if (!Array.isArray(tensor.shape) || !sameShape(tensor.shape, shape)) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_SHAPE',
+      `${name} has shape ${shown(tensor.shape)}, the network's is ${shown([...shape])}`,
+    )
+  }
+  if (tensor.data.length !== elementCount(shape)) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_SHAPE',
+      `${name} of shape ${shown([...shape])} holds ${elementCount(shape)} values, found ${tensor.data.length}`,
+    )
+  }
+}
