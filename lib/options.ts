@@ -54,11 +54,8 @@ export interface ResolvedOptions extends ModelOptions {
   readonly threads: number
 }
 
-/** Options checked and completed; the device is still as asked for. */
-export type CheckedOptions = ModelOptions & Required<RunOptions>
-
 /** @throws ERR_GOOGLENET_OPTION naming the option, what it may be and what was found. */
-export function checkOptions(options: CreateOptions): CheckedOptions {
+export function checkModelOptions(options: CreateOptions): ModelOptions {
   if (typeof options !== 'object' || options === null) {
     throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `options must be an object, found ${shown(options)}`)
   }
@@ -75,7 +72,6 @@ export function checkOptions(options: CreateOptions): CheckedOptions {
     aux: checkBoolean('aux', options.aux ?? true),
     auxDropout: checkNumber('auxDropout', options.auxDropout ?? 0.5, { min: 0, below: 1 }),
     seed: checkNumber('seed', options.seed ?? 0, { min: 0, whole: true }),
-    ...checkRunOptions(options),
   }
 }
 

@@ -1,0 +1,141 @@
+import { checkNumber } from '../checks.js'
+import { GoogLeNetError } from '../errors.js'
+import { checkModelOptions, type ModelOptions } from '../options.js'
+import { type Counters, isBatchCount, type Snapshot, type StateDict, type Tensor } from '../tensors.js'
+import { type FileTensor, readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
+
+/**
+ * What a file of this package holds. `weights` is what `save` writes and PyTorch reads: a state dict, with the
+ * network's options beside it (absent in files from elsewhere). `checkpoint` is a training's whole state.
+ */
+export type ModelFile = WeightsFile | CheckpointFile
+
+export interface WeightsFile {
+  kind: 'weights'
+  options?: ModelOptions
+  weights: StateDict
+}
+
+export interface CheckpointFile {
+  kind: 'checkpoint'
+  options: ModelOptions
+  snapshot: Snapshot
+  /** Where the training was and what it came to: JSON, the business of the training alone. */
+  training: unknown
+}
+
+/** The content of the metadata entry `googlenet`. */
+interface Metadata {
+  format: number
+  options: ModelOptions
+  counters?: Counters
+  training?: unknown
+}
+
+const metadataKey = 'googlenet'
+const formatVersion = 1
+
+/** Tensors of a checkpoint are called `weights.fc.bias` and so on; those of a state dict have no prefix. */
+const sets = ['weights', 'momentum', 'average'] as const
+
+/**
+ * Reads a state dict or a checkpoint.
+ *
+ * @throws ERR_GOOGLENET_WEIGHTS_FORMAT saying what is wrong with the file.
+ */
+export async function readModelFile(path: string): Promise<ModelFile> {
+  const file = await readSafetensors(path)
+  const metadata = readMetadata(path, file)
+  const tensors = floatTensors(path, file)
+  if (![...tensors.keys()].some((name) => name.startsWith('weights.'))) {
+    return { kind: 'weights', ...(metadata ? { options: metadata.options } : {}), weights: tensors }
+  }
+  if (metadata?.counters === undefined) throw wrong(path, 'it holds a checkpoint without its counters')
+  const { options, counters, training } = metadata
+  const snapshot: Snapshot = { weights: new Map(), counters }
+  for (const [name, tensor] of tensors) {
+    const set = sets.find((prefix) => name.startsWith(`${prefix}.`))
+    if (set === undefined) throw wrong(path, `tensor "${name}" belongs to none of ${sets.join(', ')}`)
+    snapshot[set] ??= new Map()
+    snapshot[set].set(name.slice(set.length + 1), tensor)
+  }
+  return { kind: 'checkpoint', options, snapshot, training }
+}
+
+/**
+ * Writes a state dict that PyTorch loads strictly: with `batches` as the count of each BatchNorm.
+ *
+ * @throws ERR_GOOGLENET_IO; what was at `path` stays then.
+ */
+export async function writeWeightsFile(
+  path: string,
+  file: { options: ModelOptions; weights: StateDict; batches: number },
+): Promise<void> {
+  const tensors = new Map<string, FileTensor>(file.weights)
+  for (const name of file.weights.keys()) {
+    if (!name.endsWith('.running_mean')) continue
+    const count = { shape: [], data: BigInt64Array.of(BigInt(file.batches)) }
+    tensors.set(name.replace(/running_mean$/, 'num_batches_tracked'), count)
+  }
+  await writeSafetensors(path, tensors, encodeMetadata({ format: formatVersion, options: file.options }))
+}
+
+/** Writes a checkpoint. `training` must survive JSON. @throws ERR_GOOGLENET_IO; what was at `path` stays then. */
+export async function writeCheckpointFile(path: string, file: Omit<CheckpointFile, 'kind'>): Promise<void> {
+  const { options, snapshot, training } = file
+  const tensors = new Map<string, Tensor>()
+  for (const set of sets) {
+    for (const [name, tensor] of snapshot[set] ?? []) tensors.set(`${set}.${name}`, tensor)
+  }
+  const { counters } = snapshot
+  await writeSafetensors(
+    path,
+    tensors,
+    encodeMetadata({ format: formatVersion, options, counters, training }),
+  )
+}
+
+function encodeMetadata({ options, ...rest }: Metadata): Record<string, string> {
+  const { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, seed } = options
+  const kept = { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, seed }
+  return { [metadataKey]: JSON.stringify({ ...rest, options: kept }) }
+}
+
+function readMetadata(path: string, { metadata }: SafetensorsFile): Metadata | undefined {
+  const text = metadata[metadataKey]
+  if (text === undefined) return undefined
+  try {
+    const found = JSON.parse(text) as Metadata
+    if (found?.format !== formatVersion) {
+      throw new Error(`its format is ${found?.format}, this version of the package reads ${formatVersion}`)
+    }
+    // The same checks as for a new network: a file is no more to be trusted than an argument.
+    if (!Array.isArray(found.options?.labels)) throw new Error('it has no labels')
+    const options = checkModelOptions({ ...found.options, classes: found.options.labels })
+    if (found.counters !== undefined) {
+      const range = { min: 0, whole: true }
+      checkNumber('steps', found.counters.steps, range)
+      checkNumber('batches', found.counters.batches, range)
+    }
+    return { ...found, options }
+  } catch (cause) {
+    throw wrong(path, `its metadata "${metadataKey}" cannot be used: ${(cause as Error).message}`, cause)
+  }
+}
+
+/** Batch counts are left out: they change nothing that is computed. */
+function floatTensors(path: string, { tensors }: SafetensorsFile): StateDict {
+  const floats: StateDict = new Map()
+  for (const [name, { shape, data }] of tensors) {
+    if (isBatchCount(name)) continue
+    if (!(data instanceof Float32Array)) {
+      throw wrong(path, `tensor "${name}" has dtype I64; weights are F32, F16, BF16 or F64`)
+    }
+    floats.set(name, { shape, data })
+  }
+  return floats
+}
+
+function wrong(path: string, what: string, cause?: unknown): GoogLeNetError {
+  return new GoogLeNetError('ERR_GOOGLENET_WEIGHTS_FORMAT', `${path}: ${what}`, { cause })
+}
