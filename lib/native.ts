@@ -1,16 +1,9 @@
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type * as Binding from '../binding.js'
 import { GoogLeNetError } from './errors.js'
+import { packageRoot } from './packageRoot.js'
 
 const require = createRequire(import.meta.url)
-
-/** The package's root: this file runs as `lib/native.ts` under the tests and as `dist/lib/native.js` installed. */
-export const packageRoot = (() => {
-  const here = dirname(fileURLToPath(import.meta.url))
-  return here.endsWith(join('dist', 'lib')) ? join(here, '..', '..') : join(here, '..')
-})()
 
 function loadBinding(): typeof Binding {
   try {

@@ -1,4 +1,5 @@
 import type { LayerDefinition, NetworkDefinition } from '../../binding.js'
+import { table } from '../table.js'
 import { elementCount } from '../tensors.js'
 import { naiveInception } from './blocks.js'
 import { alexNet, vgg16 } from './comparisons.js'
@@ -133,17 +134,4 @@ function neededBy(name: string, layers: readonly TracedLayer[]): TracedLayer[] {
 
 function figure(value: number): string {
   return value.toLocaleString('en-US')
-}
-
-/** Columns from `firstNumber` on are set to the right. */
-function table(titles: string[], rows: string[][], firstNumber: number): string {
-  const all = [titles, ...rows]
-  const widths = titles.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
-  const line = (row: string[]) =>
-    row
-      .map((cell, i) => (i < firstNumber ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd()
-  const rule = '-'.repeat(widths.reduce((sum, width) => sum + width + 2, -2))
-  return [line(titles), rule, ...rows.map(line)].join('\n')
 }
