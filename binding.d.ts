@@ -124,10 +124,13 @@ export interface NamedTensor {
 
 export class Network {
   static create(definition: NetworkDefinition, options: NetworkOptions): Promise<Network>
-  /** Logits of each head, [n, classes] row-major, in the order of `heads`. */
+  /**
+   * Logits of each head, [n, classes] row-major, in the order of `heads`; in `eval` mode `main` asks for the
+   * first head's alone and leaves out what only the others need.
+   */
   forward(
     batch: BatchData,
-    options: { mode: 'eval' | 'train'; weights: 'weights' | 'average' },
+    options: { mode: 'eval' | 'train'; weights: 'weights' | 'average'; heads?: 'all' | 'main' },
   ): Promise<Float32Array[]>
   trainStep(batch: BatchData, labels: Int32Array, options: StepOptions): Promise<StepMetrics>
   getTensors(set: TensorSet): Promise<NamedTensor[]>

@@ -54,6 +54,9 @@ export interface ResolvedOptions extends ModelOptions {
   readonly threads: number
 }
 
+/** Options checked and completed; the device is still as asked for. */
+export type CheckedOptions = ModelOptions & Required<RunOptions>
+
 /** @throws ERR_GOOGLENET_OPTION naming the option, what it may be and what was found. */
 export function checkModelOptions(options: CreateOptions): ModelOptions {
   if (typeof options !== 'object' || options === null) {

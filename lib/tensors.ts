@@ -71,6 +71,36 @@ export function compareStateDict(
   return { missing, unexpected }
 }
 
+/**
+ * As compareStateDict, and every name must match.
+ *
+ * @throws ERR_GOOGLENET_WEIGHTS_MISSING, ERR_GOOGLENET_WEIGHTS_UNEXPECTED.
+ */
+export function checkStateDict(
+  dict: StateDict,
+  expected: readonly TensorDescription[],
+): { missing: string[]; unexpected: string[] } {
+  const { missing, unexpected } = compareStateDict(dict, expected)
+  if (missing.length > 0) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_WEIGHTS_MISSING',
+      `the state dict lacks ${missing.length} of the network's ${expected.length} tensors: ${listed(missing)}`,
+    )
+  }
+  if (unexpected.length > 0) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_WEIGHTS_UNEXPECTED',
+      `the state dict holds ${unexpected.length} tensors that the network does not have: ${listed(unexpected)}`,
+    )
+  }
+  return { missing, unexpected }
+}
+
+function listed(names: readonly string[]): string {
+  const most = 5
+  return names.slice(0, most).join(', ') + (names.length > most ? `, and ${names.length - most} more` : '')
+}
+
 function checkTensor(name: string, tensor: Tensor, shape: readonly number[]): void {
   if (!(tensor.data instanceof Float32Array)) {
     throw new GoogLeNetError(

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { checkNumber } from '../checks.js'
 import { GoogLeNetError } from '../errors.js'
 import { checkModelOptions, type ModelOptions } from '../options.js'
@@ -32,11 +34,20 @@ interface Metadata {
   training?: unknown
 }
 
+/** In a run's folder: the weights of the epoch with the best validation. */
+export const bestFile = 'best.safetensors'
+
 const metadataKey = 'googlenet'
 const formatVersion = 1
 
 /** Tensors of a checkpoint are called `weights.fc.bias` and so on; those of a state dict have no prefix. */
 const sets = ['weights', 'momentum', 'average'] as const
+
+/** The file that a path stands for: for a run's folder its best weights, otherwise itself. */
+export async function findModelFile(path: string): Promise<string> {
+  const status = await stat(path).catch(() => undefined)
+  return status?.isDirectory() ? join(path, bestFile) : path
+}
 
 /**
  * Reads a state dict or a checkpoint.

@@ -1,0 +1,343 @@
+import type { Loader, MemoryReport, Network, PlanReport, StepMetrics } from '../binding.js'
+import { checkChoice, checkNumber } from './checks.js'
+import {
+  type ClassifyOptions,
+  checkClassifyOptions,
+  checkPictures,
+  classifyPictures,
+  type PictureInput,
+  type Prediction,
+} from './classify.js'
+import { asGoogLeNetError, GoogLeNetError } from './errors.js'
+import { checkImages, checkLabels, type Images } from './images.js'
+import { trace } from './models/shapes.js'
+import { type Summary, summarize } from './models/summary.js'
+import { binding } from './native.js'
+import { createNetwork, getTensors, setTensors, startNetwork } from './nativeNetwork.js'
+import {
+  type CheckedOptions,
+  type CreateOptions,
+  checkModelOptions,
+  checkRunOptions,
+  defineNetwork,
+  type ResolvedOptions,
+  type RunOptions,
+} from './options.js'
+import { CallQueue, checkNotAborted } from './queue.js'
+import { checkStepOptions, type TrainStepOptions } from './steps.js'
+import { checkStateDict, compareStateDict, type Snapshot, type StateDict, type Tensor } from './tensors.js'
+import { findModelFile, readModelFile, writeWeightsFile } from './weights/modelFile.js'
+
+/** Which copy of the trained values: the weights, or their running average. */
+export type WeightsChoice = 'weights' | 'average'
+
+export interface ForwardOptions {
+  /** `eval`, the default, uses BatchNorm's running statistics; `train` the batch's, and drops values. */
+  mode?: 'eval' | 'train'
+  weights?: WeightsChoice
+  /** `main` leaves out what only the auxiliary heads need, in `eval` mode; `all` by default. */
+  heads?: 'all' | 'main'
+  signal?: AbortSignal
+}
+
+/** Logits of each head, [n, classes]. */
+export interface ForwardResult {
+  logits: Tensor
+  aux1?: Tensor
+  aux2?: Tensor
+}
+
+/**
+ * A GoogLeNet with its weights on a device. Its calls may overlap: they run one after another, in the order in
+ * which they were made, off the main thread. An `AbortSignal` rejects a call that has not begun with
+ * ERR_GOOGLENET_ABORTED; one that has begun comes to its end. Every method throws ERR_GOOGLENET_DISPOSED after
+ * `dispose`.
+ */
+export class GoogLeNet {
+  /** Every option, resolved. */
+  readonly options: ResolvedOptions
+  #native: Network
+  #loader: Loader | undefined
+  #disposed = false
+  readonly #queue = new CallQueue()
+  /** Of every tensor of a state dict. */
+  readonly #parameters: { name: string; shape: readonly number[]; trainable: boolean }[]
+
+  private constructor(options: ResolvedOptions, native: Network) {
+    this.options = Object.freeze(options)
+    this.#native = native
+    this.#parameters = trace(defineNetwork(options)).flatMap(({ parameters }) => parameters)
+  }
+
+  /**
+   * A network with PyTorch's initial weights, drawn from the seed.
+   *
+   * @throws ERR_GOOGLENET_OPTION, ERR_GOOGLENET_DEVICE, ERR_GOOGLENET_PRECISION, ERR_GOOGLENET_MEMORY.
+   */
+  static async create(options: CreateOptions = {}): Promise<GoogLeNet> {
+    return GoogLeNet.#start({ ...checkModelOptions(options), ...checkRunOptions(options) })
+  }
+
+  /**
+   * The network of a file written by `save`, or of a checkpoint with all of its training state: a file, or a
+   * run's folder, whose best weights are taken. What the network is comes from the file.
+   *
+   * @throws ERR_GOOGLENET_WEIGHTS_FORMAT and the others of `create` and `load`.
+   */
+  static async open(path: string, options: RunOptions = {}): Promise<GoogLeNet> {
+    const runOptions = checkRunOptions(options)
+    const file = await readModelFile(await findModelFile(path))
+    if (file.options === undefined) {
+      throw new GoogLeNetError(
+        'ERR_GOOGLENET_WEIGHTS_FORMAT',
+        `${path} holds weights without the options of their network; create one and load() them`,
+      )
+    }
+    const net = await GoogLeNet.#start({ ...file.options, ...runOptions })
+    try {
+      if (file.kind === 'checkpoint') await net.restore(file.snapshot)
+      else await net.loadStateDict(file.weights)
+      return net
+    } catch (error) {
+      net.dispose()
+      throw error
+    }
+  }
+
+  static async #start(checked: CheckedOptions): Promise<GoogLeNet> {
+    const { native, options } = await startNetwork(checked)
+    return new GoogLeNet(options, native)
+  }
+
+  /**
+   * The heads' logits for a batch. In `train` mode the running statistics move.
+   *
+   * @throws ERR_GOOGLENET_DTYPE, ERR_GOOGLENET_SHAPE, ERR_GOOGLENET_OPTION, ERR_GOOGLENET_ABORTED.
+   */
+  async forward(images: Images, options: ForwardOptions = {}): Promise<ForwardResult> {
+    const batch = checkImages(images, this.options)
+    const mode = checkChoice('mode', options.mode ?? 'eval', ['eval', 'train'])
+    const weights = checkWeights(options.weights)
+    const heads = checkChoice('heads', options.heads ?? 'all', ['all', 'main'])
+    const outputs = await this.#call(
+      'forward',
+      (native) => native.forward(batch, { mode, weights, heads }),
+      options.signal,
+    )
+    const shape = [batch.shape[0], this.options.classes]
+    const [logits, aux1, aux2] = outputs.map((data): Tensor => ({ shape, data }))
+    return { logits: logits!, ...(aux1 && { aux1 }), ...(aux2 && { aux2 }) }
+  }
+
+  /**
+   * One step of training: forward, loss (main + 0.3 of each auxiliary head's cross-entropy), backward, update.
+   * A loss that is not finite is returned as it is: the weights have been updated by then, so go back to a
+   * snapshot or a checkpoint (`train` stops with ERR_GOOGLENET_DIVERGED).
+   *
+   * @throws ERR_GOOGLENET_DTYPE, ERR_GOOGLENET_SHAPE, ERR_GOOGLENET_LABEL, ERR_GOOGLENET_OPTION (also for a
+   * network with one class: there is nothing to learn), ERR_GOOGLENET_ABORTED.
+   */
+  async trainStep(images: Images, labels: Int32Array, options: TrainStepOptions): Promise<StepMetrics> {
+    const { classes } = this.options
+    if (classes < 2) {
+      throw new GoogLeNetError('ERR_GOOGLENET_OPTION', 'training needs at least 2 classes, the network has 1')
+    }
+    const batch = checkImages(images, this.options)
+    checkLabels(labels, batch.shape[0], classes)
+    const step = checkStepOptions(options)
+    return this.#call('trainStep', (native) => native.trainStep(batch, labels, step), options.signal)
+  }
+
+  /** Of the last training step (of the batches accumulated so far), by parameter name. */
+  async gradients(): Promise<StateDict> {
+    return this.#call('gradients', (native) => getTensors(native, 'gradients'))
+  }
+
+  /** A copy of the weights and running statistics, or of their running average. */
+  async stateDict(options: { weights?: WeightsChoice } = {}): Promise<StateDict> {
+    const weights = checkWeights(options.weights)
+    return this.#call('stateDict', (native) => getTensors(native, weights))
+  }
+
+  /**
+   * Takes over the values of a state dict; momentum and average stay. Nothing changes when it is refused.
+   * `num_batches_tracked` is neither needed nor used.
+   *
+   * @throws ERR_GOOGLENET_SHAPE, ERR_GOOGLENET_DTYPE, and when `strict` (the default) for names that do not
+   * match: ERR_GOOGLENET_WEIGHTS_MISSING, ERR_GOOGLENET_WEIGHTS_UNEXPECTED.
+   */
+  async loadStateDict(
+    dict: StateDict,
+    options: { strict?: boolean } = {},
+  ): Promise<{ missing: string[]; unexpected: string[] }> {
+    const { strict = true } = options
+    const names = strict ? checkStateDict(dict, this.#parameters) : compareStateDict(dict, this.#parameters)
+    await this.#call('loadStateDict', (native) => setTensors(native, 'weights', dict, this.#parameters))
+    return names
+  }
+
+  /** Loads the weights of a safetensors file: `save`'s, PyTorch's or a checkpoint's. Throws as `loadStateDict`. */
+  async load(
+    path: string,
+    options: { strict?: boolean } = {},
+  ): Promise<{ missing: string[]; unexpected: string[] }> {
+    this.#checkUsable()
+    const file = await readModelFile(await findModelFile(path))
+    return this.loadStateDict(file.kind === 'checkpoint' ? file.snapshot.weights : file.weights, options)
+  }
+
+  /**
+   * Writes the weights as a safetensors file that PyTorch loads strictly and `open` opens.
+   *
+   * @throws ERR_GOOGLENET_IO; what was at `path` stays then.
+   */
+  async save(path: string, options: { weights?: WeightsChoice } = {}): Promise<void> {
+    const choice = checkWeights(options.weights)
+    const file = await this.#call('save', async (native) => ({
+      options: this.options,
+      weights: await getTensors(native, choice),
+      batches: native.getCounters().batches,
+    }))
+    await writeWeightsFile(path, file)
+  }
+
+  /** All of the training state. Take it between two updates: half-accumulated gradients are not part of it. */
+  async snapshot(): Promise<Snapshot> {
+    return this.#call('snapshot', async (native) => {
+      const { momentum, average } = native.memory()
+      return {
+        weights: await getTensors(native, 'weights'),
+        ...(momentum > 0 && { momentum: await getTensors(native, 'momentum') }),
+        ...(average > 0 && { average: await getTensors(native, 'average') }),
+        counters: native.getCounters(),
+      }
+    })
+  }
+
+  /**
+   * Puts the network into the state of a snapshot, whatever it went through since: training goes on from there
+   * with the same bits.
+   *
+   * @throws as `loadStateDict`; nothing changes then.
+   */
+  async restore(snapshot: Snapshot): Promise<void> {
+    const trainable = this.#parameters.filter((parameter) => parameter.trainable)
+    checkStateDict(snapshot.weights, this.#parameters)
+    if (snapshot.momentum) checkStateDict(snapshot.momentum, trainable)
+    if (snapshot.average) checkStateDict(snapshot.average, this.#parameters)
+    checkNumber('steps', snapshot.counters?.steps, { min: 0, whole: true })
+    checkNumber('batches', snapshot.counters?.batches, { min: 0, whole: true })
+    await this.#call('restore', async () => {
+      const { momentum, average } = this.#native.memory()
+      // Only a network that has not trained yet is without momentum and average.
+      if ((momentum > 0 && !snapshot.momentum) || (average > 0 && !snapshot.average)) {
+        const fresh = await createNetwork(this.options)
+        this.#native.dispose()
+        this.#native = fresh
+      }
+      for (const set of ['weights', 'momentum', 'average'] as const) {
+        const dict = snapshot[set]
+        if (dict) await setTensors(this.#native, set, dict, this.#parameters)
+      }
+      this.#native.setCounters(snapshot.counters)
+    })
+  }
+
+  /**
+   * What pictures show: the most probable classes of each, most probable first. For many pictures with labels,
+   * `evaluate` is the better tool.
+   *
+   * @throws ERR_GOOGLENET_PICTURE naming a picture that cannot be read; ERR_GOOGLENET_OPTION.
+   */
+  classify(input: PictureInput, options?: ClassifyOptions): Promise<Prediction[]>
+  classify(input: readonly PictureInput[], options?: ClassifyOptions): Promise<Prediction[][]>
+  async classify(
+    input: PictureInput | readonly PictureInput[],
+    options: ClassifyOptions = {},
+  ): Promise<Prediction[] | Prediction[][]> {
+    const pictures = typeof input === 'string' || input instanceof Uint8Array ? [input] : input
+    checkPictures(pictures)
+    const { channels, imageSize, labels } = this.options
+    const { top, resize } = checkClassifyOptions(options, imageSize)
+    const { weights = 'weights', signal } = options
+    this.#checkUsable()
+    const loader = this.#openLoader()
+    const predictions = await classifyPictures(pictures, labels, top, {
+      async decode(batch) {
+        checkNotAborted(signal)
+        return loader.decode(batch, { kind: 'eval', size: imageSize, resize })
+      },
+      forward: async (data, count) => {
+        const images: Images = { data, shape: [count, channels, imageSize, imageSize], layout: 'nhwc' }
+        const { logits } = await this.forward(images, { weights, heads: 'main', ...(signal && { signal }) })
+        return logits.data
+      },
+    })
+    return pictures === input ? predictions : predictions[0]!
+  }
+
+  /** Every layer's output shape, parameters and multiply-accumulates. */
+  summary(): Summary {
+    return summarize(this.options)
+  }
+
+  /** Bytes of native memory, by use. */
+  memory(): MemoryReport {
+    this.#checkUsable()
+    return this.#native.memory()
+  }
+
+  /** The compiled schedule for a batch of that many images: its operations, and where its buffers lie. */
+  async plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport> {
+    checkNumber('batch', batch, { min: 1, max: 65535, whole: true })
+    checkChoice('mode', mode, ['eval', 'train'])
+    return this.#call('plan', (native) => native.plan(batch, mode))
+  }
+
+  /** Frees the native memory once the calls made so far have settled. Does nothing the second time. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    void this.#queue.run(() => {
+      this.#loader?.dispose()
+      this.#native.dispose()
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #checkUsable(): void {
+    if (!this.#disposed) return
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_DISPOSED',
+      'the network has been disposed of; create or open another',
+    )
+  }
+
+  async #call<T>(doing: string, call: (native: Network) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#checkUsable()
+    try {
+      return await this.#queue.run(() => call(this.#native), signal)
+    } catch (error) {
+      throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', doing)
+    }
+  }
+
+  #openLoader(): Loader {
+    const { channels, threads } = this.options
+    if (channels !== 1 && channels !== 3) {
+      throw new GoogLeNetError(
+        'ERR_GOOGLENET_OPTION',
+        `pictures have 1 channel (grey) or 3 (RGB), the network takes ${channels}; use forward()`,
+      )
+    }
+    this.#loader ??= new binding.Loader({ threads, channels })
+    return this.#loader
+  }
+}
+
+function checkWeights(weights: WeightsChoice | undefined): WeightsChoice {
+  return checkChoice('weights', weights ?? 'weights', ['weights', 'average'])
+}
