@@ -65,7 +65,7 @@ function anyFailed(suite) {
 
 if (check('Setup', [node, 'scripts/setup.mjs', '--dev'])) {
   check('Types', [node, 'node_modules/typescript/bin/tsc', '--noEmit'])
-  check('Style', [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '.'])
+  check('Style', [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   check('C++ checks', [node, 'scripts/check-native.mjs'])
   runTests()
 }

@@ -1,0 +1,45 @@
+"""The side of bench/contestant.mjs that a Python peer implements: one JSON request a line, one JSON reply a line."""
+
+import json
+import resource
+import sys
+import time
+
+
+def serve(prepare, versions):
+    """`prepare(case)` returns a function that does the case's work once and returns how many images that was."""
+    cases = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            reply = answer(request, cases, prepare, versions)
+        except Exception as error:  # The benchmark goes on without this case and says why.
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), flush=True)
+
+
+def answer(request, cases, prepare, versions):
+    if request["do"] == "versions":
+        return versions
+    if request["do"] == "prepare":
+        cases[request["id"]] = prepare(request["case"])
+        return {}
+    if request["do"] == "run":
+        return timed(cases[request["id"]], request["seconds"])
+    if request["do"] == "forget":
+        cases.clear()
+        return {}
+    if request["do"] == "peakMemory":
+        return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    raise ValueError(f"unknown request {request}")
+
+
+def timed(work, seconds):
+    """Repeats the work until the time is over, at least once."""
+    images = 0
+    started = time.perf_counter()
+    while True:
+        images += work()
+        elapsed = time.perf_counter() - started
+        if elapsed >= seconds:
+            return {"images": images, "seconds": elapsed}

@@ -1,0 +1,75 @@
+/** What a benchmark says: a table for people, JSON for bench/results. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
+
+export function describeMachine() {
+  return { cpu: cpus()[0].model, cores: availableParallelism(), date: new Date().toISOString() }
+}
+
+/** `ratio` of ours to the fastest way of each peer. */
+export function printTable({ machine, versions, cases, memory }) {
+  console.log(`\n${machine.cpu}, ${machine.cores} cores`)
+  if (Object.keys(versions).length > 0) {
+    console.log(
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    )
+  }
+  const rows = cases.map(({ task, batch, precision, results }) => {
+    const [ours, pytorch, onnxruntime] = ['googlenet', 'PyTorch', 'ONNX Runtime'].map((name) =>
+      fastest(results.filter(({ label }) => label.startsWith(name))),
+    )
+    return [
+      `${task}, batch ${batch}, ${precision}`,
+      rate(ours),
+      rate(pytorch),
+      ratio(ours, pytorch),
+      pytorch?.label.split(' ')[1] ?? '',
+      rate(onnxruntime),
+      ratio(ours, onnxruntime),
+    ]
+  })
+  if (rows.length > 0) {
+    print(['images a second', 'googlenet', 'PyTorch', 'ratio', '', 'ONNX Runtime', 'ratio'], rows)
+  }
+  if (memory.length > 0) {
+    const megabytes = memory.map(({ label, bytes }) => [label, `${(bytes / 1e6).toFixed(0)} MB`])
+    print(['peak memory, training, batch 32, fp32', ''], megabytes)
+  }
+}
+
+/** Writes the report and returns the file's path. */
+export function save(report) {
+  mkdirSync(resultsFolder, { recursive: true })
+  const file = join(resultsFolder, `${report.machine.date.slice(0, 10)}.json`)
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
+  return file
+}
+
+function fastest(results) {
+  return results.toSorted((a, b) => b.imagesPerSecond - a.imagesPerSecond)[0]
+}
+
+function rate(result) {
+  return result ? result.imagesPerSecond.toFixed(1) : ''
+}
+
+function ratio(ours, peer) {
+  return ours && peer ? (ours.imagesPerSecond / peer.imagesPerSecond).toFixed(2) : ''
+}
+
+function print(head, rows) {
+  const table = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column].length)))
+  console.log()
+  for (const row of table) {
+    console.log(
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
+    )
+  }
+}
