@@ -1,12 +1,18 @@
 #include "addon/addon.h"
 
+#include "addon/environment.h"
+#include "addon/errors.h"
+
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  googlenet::addon::init_system(env, exports);
-  googlenet::addon::init_network(env, exports);
-  googlenet::addon::init_loader(env, exports);
-  return exports;
+  return googlenet::addon::guarded(env, [&] {
+    googlenet::addon::Environment::install(env);
+    googlenet::addon::init_system(env, exports);
+    googlenet::addon::init_network(env, exports);
+    googlenet::addon::init_loader(env, exports);
+    return exports;
+  });
 }
 
 }  // namespace

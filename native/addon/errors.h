@@ -49,4 +49,16 @@ auto guarded(Napi::Env env, Body body) -> decltype(body()) {
   }
 }
 
+/// Runs a call whose `body` returns a promise; what it throws becomes a rejected one.
+template <class Body>
+Napi::Value promised(Napi::Env env, Body body) {
+  try {
+    return guarded(env, body);
+  } catch (const Napi::Error& error) {
+    const Napi::Promise::Deferred deferred(env);
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  }
+}
+
 }  // namespace googlenet::addon

@@ -5,6 +5,9 @@
 namespace googlenet::graph {
 namespace {
 
+/// The most values of one tensor of one image, and of one layer's weights: what 32-bit sizes can count.
+constexpr double kMaxValues = 2147483647;
+
 [[noreturn]] void refuse(const Layer& layer, const std::string& what) {
   throw Error("ERR_GOOGLENET_SHAPE", "layer \"" + layer.name + "\": " + what);
 }
@@ -65,6 +68,21 @@ Shape output_of(const Layer& layer, const std::vector<Shape>& in) {
   refuse(layer, "unknown kind");
 }
 
+/// Counted in floating point, which cannot overflow.
+void check_size(const Layer& layer, const Shape& in, const Shape& out) {
+  const auto count = [](const Shape& s) {
+    return static_cast<double>(s.channels) * static_cast<double>(s.height) * static_cast<double>(s.width);
+  };
+  double weights = 0;
+  if (layer.kind == LayerKind::Linear) weights = static_cast<double>(layer.out_channels) * count(in);
+  if (layer.kind == LayerKind::Convolution) {
+    weights = static_cast<double>(layer.out_channels) * count({in.channels, layer.kernel, layer.kernel});
+  }
+  if (count(in) > kMaxValues || count(out) > kMaxValues || weights > kMaxValues) {
+    refuse(layer, "its input, its output or its weights have more than 2147483647 values");
+  }
+}
+
 }  // namespace
 
 Shapes infer_shapes(const Definition& definition) {
@@ -89,6 +107,7 @@ Shapes infer_shapes(const Definition& definition) {
       in.push_back(found->second < 0 ? image : shapes.outputs[found->second]);
     }
     shapes.outputs.push_back(output_of(layer, in));
+    check_size(layer, in.front(), shapes.outputs.back());
     if (!index.emplace(layer.name, static_cast<int>(index.size()) - 1).second)
       refuse(layer, "its name is used twice");
   }

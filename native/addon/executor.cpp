@@ -1,0 +1,83 @@
+#include "addon/executor.h"
+
+#include "addon/environment.h"
+
+namespace googlenet::addon {
+namespace {
+
+Failure disposed() {
+  return {"ERR_GOOGLENET_DISPOSED", "the network has been disposed of; create or open another"};
+}
+
+}  // namespace
+
+void Executor::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Executor::refuse_if_closed() const {
+  if (closed_) throw Error(disposed().code, disposed().message);
+}
+
+void Executor::submit(std::unique_ptr<Task> task) {
+  refuse_if_closed();
+  environment_.expect();
+  unsettled_++;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(task));
+  }
+  changed_.notify_one();
+}
+
+void Executor::close() {
+  closed_ = true;
+  end();
+}
+
+void Executor::end() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_one();
+}
+
+void Executor::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Executor::report_memory(Napi::Env env) {
+  const int64_t held = held_bytes_;
+  if (held == reported_bytes_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_bytes_);
+  reported_bytes_ = held;
+}
+
+/// The next task, and whether it may still run; no task when the thread is to end.
+std::pair<std::unique_ptr<Task>, bool> Executor::next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+  if (queue_.empty()) return {};
+  std::unique_ptr<Task> task = std::move(queue_.front());
+  queue_.pop_front();
+  return {std::move(task), !ending_};
+}
+
+void Executor::loop() {
+  for (;;) {
+    auto [task, wanted] = next();
+    if (!task) break;
+    if (wanted) {
+      task->run();
+      after_task();
+    } else {
+      task->refuse(disposed());
+    }
+    environment_.post(shared_from_this(), std::move(task));
+  }
+  at_end();
+  environment_.post(shared_from_this(), nullptr);
+}
+
+}  // namespace googlenet::addon

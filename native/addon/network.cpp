@@ -1,0 +1,173 @@
+// The class `Network` of binding.d.ts: arguments in, promises out. What computes is on the executor's thread.
+#include "addon/addon.h"
+#include "addon/environment.h"
+#include "addon/network_arguments.h"
+#include "addon/network_executor.h"
+#include "addon/network_results.h"
+#include "backends/cpu/cpu.h"
+
+namespace googlenet::addon {
+namespace {
+
+/// setCounters(): takes its turn in the queue, but has no promise.
+class SetCounters final : public Task {
+ public:
+  SetCounters(NetworkExecutor& executor, graph::Network::Counters counters)
+      : executor_(executor), counters_(counters) {}
+  void run() override { executor_.network().set_counters(counters_); }
+  void refuse(const Failure&) override {}
+  void settle(Napi::Env) override {}
+
+ private:
+  NetworkExecutor& executor_;
+  graph::Network::Counters counters_;
+};
+
+class Network : public Napi::ObjectWrap<Network> {
+ public:
+  static void init(Napi::Env env, Napi::Object exports) {
+    const Napi::Function constructor = DefineClass(
+        env, "Network",
+        {StaticMethod<&Network::create>("create"), InstanceMethod<&Network::forward>("forward"),
+         InstanceMethod<&Network::train_step>("trainStep"),
+         InstanceMethod<&Network::get_tensors>("getTensors"),
+         InstanceMethod<&Network::set_tensors>("setTensors"),
+         InstanceMethod<&Network::get_counters>("getCounters"),
+         InstanceMethod<&Network::set_counters>("setCounters"), InstanceMethod<&Network::memory>("memory"),
+         InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::dispose>("dispose")});
+    Environment::of(env).network_constructor = Napi::Persistent(constructor);
+    exports.Set("Network", constructor);
+  }
+
+  /// Without an executor until create() gives it one; `new Network()` makes nothing that works.
+  explicit Network(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Network>(info) {}
+
+  /// Collected without dispose(): the thread frees the network and ends by itself.
+  ~Network() override {
+    if (executor_) executor_->close();
+  }
+
+ private:
+  static Napi::Value create(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return promised(env, [&] {
+      const graph::Definition definition = read_definition({info[0], "definition"});
+      const NetworkOptions options = read_network_options({info[1], "options"});
+      Environment& environment = Environment::of(env);
+      auto executor = std::make_shared<NetworkExecutor>(environment);
+      environment.start(executor);
+      const auto work = [executor, options, definition] {
+        auto backend = backends::make_cpu_backend(options.precision, options.threads);
+        executor->adopt(std::make_unique<graph::Network>(definition, std::move(backend), options.seed));
+        return Nothing{};
+      };
+      const auto convert = [executor, &environment](Napi::Env, Nothing) -> Napi::Value {
+        const Napi::Object object = environment.network_constructor.New({});
+        Unwrap(object)->executor_ = executor;
+        return object;
+      };
+      return submit(env, *executor, environment.network_constructor.Value(), work, convert);
+    });
+  }
+
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const ForwardOptions options = read_forward_options({info[1], "options"});
+      return [batch = read_batch({info[0], "batch"}, executor().face().input),
+              options](graph::Network& network) {
+        return network.forward(batch.view(), options.mode, options.averaged, options.main_head_only);
+      };
+    });
+  }
+
+  Napi::Value train_step(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const graph::StepOptions options = read_step_options({info[2], "options"});
+      OwnedBatch batch = read_batch({info[0], "batch"}, executor().face().input);
+      std::vector<int32_t> labels = read_labels({info[1], "labels"}, batch.count, executor().face().classes);
+      return [batch = std::move(batch), labels = std::move(labels), options](graph::Network& network) {
+        return network.train_step(batch.view(), labels.data(), options);
+      };
+    });
+  }
+
+  Napi::Value get_tensors(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const graph::TensorSet set = read_tensor_set({info[0], "set"});
+      auto receiver = std::make_shared<TensorReceiver>(info.Env(), set, executor().face().table);
+      return [receiver](graph::Network& network) {
+        receiver->fill(network);
+        return receiver;
+      };
+    });
+  }
+
+  Napi::Value set_tensors(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const graph::TensorSet set = read_tensor_set({info[0], "set"});
+      return [set, replacements = read_replacements({info[1], "tensors"}, set, executor().face().table)](
+                 graph::Network& network) {
+        for (const Replacement& replacement : replacements) {
+          network.set(set, *replacement.parameter, replacement.values.data());
+        }
+        return Nothing{};
+      };
+    });
+  }
+
+  Napi::Value plan(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const int64_t batch = Field(info[0], "batch").integer(1, kMaxBatch);
+      const graph::Mode mode = read_mode({info[1], "mode"});
+      return [batch, mode](graph::Network& network) { return network.plan(batch, mode); };
+    });
+  }
+
+  Napi::Value get_counters(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return to_js(info.Env(), executor().counters()); });
+  }
+
+  void set_counters(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      const graph::Network::Counters counters = read_counters({info[0], "counters"});
+      const bool idle = executor().idle();
+      executor().submit(std::make_unique<SetCounters>(executor(), counters));
+      if (idle) executor().foresee(counters);
+    });
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return to_js(info.Env(), executor().memory()); });
+  }
+
+  void dispose(const Napi::CallbackInfo&) {
+    if (executor_) executor_->close();
+  }
+
+  /// Queues the work that `read` makes of the arguments; its result reaches JavaScript through to_js().
+  template <class Read>
+  Napi::Value call(const Napi::CallbackInfo& info, Read read) {
+    return promised(info.Env(), [&] {
+      auto work = [executor = executor_, work = read()] { return work(executor->network()); };
+      const auto convert = [](Napi::Env env, const auto& result) { return to_js(env, result); };
+      return submit(info.Env(), executor(), info.This().As<Napi::Object>(), std::move(work), convert);
+    });
+  }
+
+  /// Throws ERR_GOOGLENET_DISPOSED after dispose().
+  NetworkExecutor& executor() const {
+    if (!executor_) throw Error("ERR_GOOGLENET_OPTION", "this Network was not made by Network.create()");
+    executor_->refuse_if_closed();
+    return *executor_;
+  }
+
+  std::shared_ptr<NetworkExecutor> executor_;
+};
+
+}  // namespace
+
+void init_network(Napi::Env env, Napi::Object exports) {
+  Network::init(env, exports);
+}
+
+}  // namespace googlenet::addon

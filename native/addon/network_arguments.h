@@ -1,0 +1,60 @@
+// The arguments of `Network` in binding.d.ts as the graph takes them. Everything is copied out of JavaScript
+// and checked; what cannot be right is refused here, so that no caller can bring the process down.
+#pragma once
+#include "addon/arguments.h"
+#include "backends/backend.h"
+#include "graph/network.h"
+
+namespace googlenet::addon {
+
+struct NetworkOptions {
+  backends::Precision precision = backends::Precision::Fp32;
+  uint64_t seed = 0;
+  int threads = 0;
+};
+
+/// Images of a call, owned.
+struct OwnedBatch {
+  std::vector<float> floats;  // one of the two is filled
+  std::vector<uint8_t> bytes;
+  bool nhwc = false;
+  int64_t count = 0;
+
+  graph::Batch view() const {
+    const void* data = bytes.empty() ? static_cast<const void*>(floats.data()) : bytes.data();
+    return {{data, !bytes.empty(), nhwc}, count};
+  }
+};
+
+struct ForwardOptions {
+  graph::Mode mode = graph::Mode::Inference;
+  bool averaged = false;
+  bool main_head_only = false;
+};
+
+/// Values for one parameter, in file order.
+struct Replacement {
+  const graph::Parameter* parameter = nullptr;
+  std::vector<float> values;
+};
+
+/// The most images of one batch: keeps every size that a plan computes within 64 bits.
+constexpr int64_t kMaxBatch = 65535;
+
+graph::Definition read_definition(const Field& definition);
+/// Throws ERR_GOOGLENET_DEVICE for a device that this build does not have.
+NetworkOptions read_network_options(const Field& options);
+/// Throws ERR_GOOGLENET_SHAPE unless the images are `input`, and ERR_GOOGLENET_DTYPE.
+OwnedBatch read_batch(const Field& batch, const graph::Shape& input);
+/// Throws ERR_GOOGLENET_LABEL naming the first label outside 0..classes-1.
+std::vector<int32_t> read_labels(const Field& labels, int64_t count, int64_t classes);
+ForwardOptions read_forward_options(const Field& options);
+graph::Mode read_mode(const Field& mode);
+graph::StepOptions read_step_options(const Field& options);
+graph::TensorSet read_tensor_set(const Field& set);
+/// Throws ERR_GOOGLENET_WEIGHTS_UNEXPECTED for a name that the set does not have.
+std::vector<Replacement> read_replacements(const Field& tensors, graph::TensorSet set,
+                                           const graph::ParameterTable& table);
+graph::Network::Counters read_counters(const Field& counters);
+
+}  // namespace googlenet::addon

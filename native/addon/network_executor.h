@@ -1,0 +1,65 @@
+// The thread that one network lives on, and what JavaScript's thread may know of the network meanwhile.
+#pragma once
+#include "addon/executor.h"
+#include "graph/network.h"
+
+namespace googlenet::addon {
+
+class NetworkExecutor final : public Executor {
+ public:
+  using Executor::Executor;
+
+  /// What never changes once the network exists. A copy: the network itself may be freed while this is read.
+  struct Face {
+    graph::Shape input;
+    int64_t classes = 0;
+    graph::ParameterTable table;
+  };
+
+  // ---- on JavaScript's thread
+  const Face& face() const { return face_; }
+  graph::MemoryUse memory() const {
+    const std::lock_guard lock(facts_mutex_);
+    return memory_;
+  }
+  graph::Network::Counters counters() const {
+    const std::lock_guard lock(facts_mutex_);
+    return counters_;
+  }
+  /// To be seen by counters() at once, when no call comes before that could change them.
+  void foresee(const graph::Network::Counters& counters) {
+    const std::lock_guard lock(facts_mutex_);
+    counters_ = counters;
+  }
+
+  // ---- on the executor's thread
+  void adopt(std::unique_ptr<graph::Network> network) {
+    face_ = {network->definition().input, network->shapes().classes, network->table()};
+    network_ = std::move(network);
+  }
+  graph::Network& network() { return *network_; }
+
+ protected:
+  void after_task() override {
+    // The first task creates the network; when it fails, nothing else can come.
+    if (!network_) return end();
+    const graph::MemoryUse memory = network_->memory();
+    const std::lock_guard lock(facts_mutex_);
+    memory_ = memory;
+    counters_ = network_->counters();
+    holds(memory.total());
+  }
+  void at_end() override {
+    network_.reset();
+    holds(0);
+  }
+
+ private:
+  Face face_;
+  std::unique_ptr<graph::Network> network_;
+  mutable std::mutex facts_mutex_;
+  graph::MemoryUse memory_;            // under the mutex
+  graph::Network::Counters counters_;  // under the mutex
+};
+
+}  // namespace googlenet::addon

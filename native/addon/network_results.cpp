@@ -1,0 +1,141 @@
+#include "addon/network_results.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace googlenet::addon {
+namespace {
+
+Napi::Value number(Napi::Env env, int64_t value) {
+  return Napi::Number::New(env, static_cast<double>(value));
+}
+
+template <class Items, class Make>
+Napi::Array array(Napi::Env env, const Items& items, Make make) {
+  Napi::Array array = Napi::Array::New(env, items.size());
+  uint32_t index = 0;
+  for (const auto& item : items) array.Set(index++, make(item));
+  return array;
+}
+
+/// A step of several layers names them all: "a + b + c".
+std::vector<std::string> split(const std::string& names) {
+  static constexpr std::string_view kSeparator = " + ";
+  std::vector<std::string> parts;
+  size_t from = 0;
+  for (size_t at; (at = names.find(kSeparator, from)) != std::string::npos; from = at + kSeparator.size()) {
+    parts.push_back(names.substr(from, at - from));
+  }
+  parts.push_back(names.substr(from));
+  return parts;
+}
+
+}  // namespace
+
+Napi::Value to_js(Napi::Env env, Nothing) {
+  return env.Undefined();
+}
+
+Napi::Value to_js(Napi::Env env, const std::vector<std::vector<float>>& logits) {
+  return array(env, logits, [&](const std::vector<float>& head) {
+    Napi::Float32Array values = Napi::Float32Array::New(env, head.size());
+    std::copy(head.begin(), head.end(), values.Data());
+    return values;
+  });
+}
+
+Napi::Value to_js(Napi::Env env, const graph::StepResult& result) {
+  Napi::Object metrics = Napi::Object::New(env);
+  metrics.Set("loss", result.loss);
+  metrics.Set("headLosses",
+              array(env, result.head_losses, [&](double loss) { return Napi::Number::New(env, loss); }));
+  metrics.Set("top1", number(env, result.top1));
+  metrics.Set("top5", number(env, result.top5));
+  return metrics;
+}
+
+Napi::Value to_js(Napi::Env env, const graph::MemoryUse& use) {
+  Napi::Object report = Napi::Object::New(env);
+  report.Set("parameters", number(env, use.parameters));
+  report.Set("gradients", number(env, use.gradients));
+  report.Set("momentum", number(env, use.momentum));
+  report.Set("average", number(env, use.average));
+  report.Set("preparedWeights", number(env, use.prepared_weights));
+  report.Set("arena", number(env, use.arena));
+  report.Set("arenaUnshared", number(env, use.arena_unshared));
+  report.Set("workspace", number(env, use.workspace));
+  report.Set("total", number(env, use.total()));
+  return report;
+}
+
+Napi::Value to_js(Napi::Env env, const graph::Plan& plan) {
+  const auto text = [&](const std::string& text) { return Napi::String::New(env, text); };
+  const auto names = [&](const std::vector<int>& buffers) {
+    return array(env, buffers, [&](int buffer) { return text(plan.buffers[buffer].name); });
+  };
+  Napi::Object report = Napi::Object::New(env);
+  report.Set("steps", array(env, plan.steps, [&](const graph::Step& step) {
+               Napi::Object object = Napi::Object::New(env);
+               object.Set("operation", text(step.name));
+               object.Set("layers", array(env, split(step.layer), text));
+               object.Set("reads", names(step.reads));
+               object.Set("writes", names(step.writes));
+               return object;
+             }));
+  report.Set("buffers", array(env, plan.buffers, [&](const graph::Buffer& buffer) {
+               Napi::Object object = Napi::Object::New(env);
+               object.Set("name", text(buffer.name));
+               object.Set("offset", number(env, buffer.offset));
+               object.Set("bytes", number(env, buffer.bytes));
+               object.Set("first", buffer.first);
+               object.Set("last", buffer.last);
+               return object;
+             }));
+  report.Set("arenaBytes", number(env, plan.arena_bytes));
+  return report;
+}
+
+Napi::Value to_js(Napi::Env env, const graph::Network::Counters& counters) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("steps", number(env, counters.steps));
+  object.Set("batches", number(env, counters.batches));
+  return object;
+}
+
+TensorReceiver::TensorReceiver(Napi::Env env, graph::TensorSet set, const graph::ParameterTable& table)
+    : set_(set) {
+  for (const graph::Parameter& parameter : table.parameters) {
+    if (!graph::Network::in_set(set, parameter)) continue;
+    const Napi::HandleScope scope(env);
+    Napi::Float32Array values = Napi::Float32Array::New(env, parameter.range.count);
+    slots_.push_back({&parameter, values.Data(), Napi::Persistent(values)});
+  }
+}
+
+void TensorReceiver::fill(graph::Network& network) {
+  if (!network.has(set_)) return;
+  for (const Slot& slot : slots_) {
+    const std::vector<float> values = network.get(set_, *slot.parameter);
+    std::copy(values.begin(), values.end(), slot.data);
+  }
+  filled_ = true;
+}
+
+Napi::Value TensorReceiver::take(Napi::Env env) const {
+  if (!filled_) return Napi::Array::New(env);
+  return array(env, slots_, [&](const Slot& slot) {
+    const std::vector<int64_t>& shape = slot.parameter->shape;
+    Napi::Object tensor = Napi::Object::New(env);
+    tensor.Set("name", slot.parameter->name);
+    tensor.Set("shape", array(env, shape, [&](int64_t side) { return number(env, side); }));
+    tensor.Set("data", slot.values.Value());
+    return tensor;
+  });
+}
+
+Napi::Value to_js(Napi::Env env, const std::shared_ptr<TensorReceiver>& receiver) {
+  return receiver->take(env);
+}
+
+}  // namespace googlenet::addon
