@@ -84,6 +84,7 @@ async function measure(work) {
       await runner.prepare(id, { ...work, how: entry.how })
       entries.push({ ...entry, id, runner, rates: [] })
     } catch (error) {
+      if (entry.name === 'ours') throw error
       console.log(`\r\x1b[K${title}: ${error.message}`)
     }
   }

@@ -17,7 +17,7 @@ const header = (name) => () =>
 /** `debian` is the package that brings it on Debian 12 and Ubuntu. */
 const BUILD_NEEDS = [
   { what: 'a C++ compiler', present: program('g++'), debian: 'g++' },
-  { what: 'make', present: program('make'), debian: 'make' },
+  { what: 'Ninja', present: program('ninja'), debian: 'ninja-build' },
   { what: 'CMake', present: program('cmake'), debian: 'cmake' },
   { what: 'oneDNN', present: header('dnnl.hpp'), debian: 'libdnnl-dev' },
   { what: 'libjpeg-turbo', present: header('jpeglib.h'), debian: 'libjpeg-dev' },

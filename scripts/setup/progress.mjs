@@ -7,7 +7,7 @@ export class SetupError extends Error {}
 const TAIL_LINES = 40
 
 /**
- * Runs a command as a step. `[ 42%]` in its output moves the percentage on a terminal.
+ * Runs a command as a step. On a terminal, Ninja's `[7/42]` in its output shows how far it is.
  * @param {string} title @param {string[]} command @param {import('node:child_process').SpawnOptions} options
  */
 export async function step(title, [program, ...args], options = {}) {
@@ -15,8 +15,8 @@ export async function step(title, [program, ...args], options = {}) {
   const terminal = process.stderr.isTTY
   const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`
   let output = ''
-  let percent = ''
-  const show = () => process.stderr.write(`\r  ${title} ... ${percent}${seconds()} `)
+  let share = ''
+  const show = () => process.stderr.write(`\r  ${title} ... ${share}${seconds()} `)
   if (!terminal) process.stderr.write(`  ${title} ...\n`)
   const timer = terminal ? setInterval(show, 500) : undefined
 
@@ -24,8 +24,8 @@ export async function step(title, [program, ...args], options = {}) {
     const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     const collect = (chunk) => {
       output += chunk
-      const found = /\[ *(\d+%)\]/g.exec(chunk)
-      if (found) percent = `${found[1]}, `
+      const [done, all] = /\[(\d+)\/(\d+)\]/.exec(chunk)?.slice(1) ?? []
+      if (all > 2) share = `${done} of ${all}, `
     }
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)
