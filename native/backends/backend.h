@@ -65,7 +65,6 @@ struct Update {
   int64_t trainable = 0, total = 0;
   float learning_rate = 0, momentum_factor = 0, weight_decay = 0, average_decay = 0;
   bool nesterov = false;
-  bool first = false;  // no momentum yet: v = gradient + decay * w
 };
 
 class Memory {

@@ -210,7 +210,7 @@ bool Network::has(TensorSet set) const {
   return memory_of(set) != nullptr;
 }
 
-bool Network::in_set(TensorSet set, const Parameter& parameter) const {
+bool Network::in_set(TensorSet set, const Parameter& parameter) {
   return parameter.trainable || set == TensorSet::Weights || set == TensorSet::Average;
 }
 

@@ -54,7 +54,7 @@ class Network {
   /// Values in file order; only trainable parameters for momentum and gradients.
   std::vector<float> get(TensorSet set, const Parameter& parameter);
   bool has(TensorSet set) const;
-  bool in_set(TensorSet set, const Parameter& parameter) const;
+  static bool in_set(TensorSet set, const Parameter& parameter);
   void set(TensorSet set, const Parameter& parameter, const float* values);
 
   struct Counters {
@@ -91,7 +91,6 @@ class Network {
   std::unique_ptr<backends::Memory> weights_, momentum_, average_, gradients_, arena_, workspace_;
   std::list<std::pair<PlanKey, std::unique_ptr<Compiled>>> plans_;  // most recently used first
   Counters counters_;
-  bool momentum_started_ = false;
   uint64_t last_version_ = 0, weights_version_ = 0, average_version_ = 0;
 };
 

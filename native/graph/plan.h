@@ -129,6 +129,7 @@ struct Linear {
   View input, output;
   Range weight, bias;
   bool relu = false;
+  bool logits = false;  // the output is a Float buffer
 };
 struct LinearBackwardData {
   View output_gradient, input_gradient;

@@ -376,7 +376,7 @@ class Planner {
     const View y = output(result_[i]);
     const LayerParameters& p = table_.layers[i];
     const bool relu = has_relu(i);
-    emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu}, {x}, {y});
+    emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu, is_head(i)}, {x}, {y});
     backward_.push_back([=, this] {
       const View dz = before_activation(i, relu, y);
       emit("linear backward weights", layer(i).name, step::LinearBackwardWeights{x, dz, p.weight, p.bias},

@@ -1,0 +1,194 @@
+// Convolution, forward and backward, by oneDNN. A 1x1 convolution that writes into a slice is a matrix
+// product.
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "backends/cpu/backend.h"
+#include "backends/cpu/primitive.h"
+
+namespace googlenet::backends::cpu {
+namespace {
+
+using dnnl::memory;
+namespace step = graph::step;
+
+// ---- forward
+// ---------------------------------------------------------------------------------------------------
+
+class Convolution : public Operation {
+ public:
+  Convolution(const OneDnn& dnn, const step::Convolution& what) : dnn_(dnn), what_(what) {
+    const bool bias = what.bias.count > 0 || what.fold.has_value();
+    const graph::Window& w = what.window;
+    if (what.output.dense()) {
+      const auto desc = convolution_forward(dnn, w, bias, what.relu);
+      take(dnnl::convolution_forward(desc), desc);
+      parameter_ = parameter_weights(w);
+    } else {
+      const int64_t in = w.in.channels, out = w.out.channels;
+      Product product;
+      product.a = matrix(dnn.activation, what.input.rows, in, what.input.stride);
+      product.b = Desc({in, out}, dnn.activation, memory::format_tag::any);
+      product.c = matrix(dnn.activation, what.output.rows, out, what.output.stride);
+      product.bias = bias;
+      product.relu = what.relu;
+      const auto desc = matmul(dnn, product);
+      take(dnnl::matmul(desc), desc);
+      parameter_ = matrix(memory::data_type::f32, out, in, in, true);
+    }
+    weights_ = memory(weights_desc_, dnn.engine);
+    if (bias) bias_ = memory(bias_desc_, dnn.engine);
+  }
+
+  void prepare(const Context& context) override {
+    const int64_t out = what_.window.out.channels, count = what_.weight.count / out;
+    const float* weight = context.weights + what_.weight.offset;
+    const float* bias = what_.bias.count ? context.weights + what_.bias.offset : nullptr;
+    if (what_.fold) {
+      float* folded = reinterpret_cast<float*>(context.workspace);
+      fold(context, weight, bias, folded, out, count);
+      weight = folded;
+    } else if (bias) {
+      std::memcpy(bias_.get_data_handle(), bias, out * sizeof(float));
+    }
+    memory from = dnn_.memory(parameter_, weight);
+    dnnl::reorder(reorder(dnn_, parameter_, weights_desc_)).execute(dnn_.stream, from, weights_);
+  }
+
+  void run(const Context& context) override {
+    primitive_.execute(context, [&](Arguments& arguments) {
+      arguments[DNNL_ARG_SRC] = dnn_.memory(source_desc_, address(dnn_, context, what_.input));
+      arguments[DNNL_ARG_DST] = dnn_.memory(destination_desc_, address(dnn_, context, what_.output));
+      arguments[DNNL_ARG_WEIGHTS] = weights_;
+      if (bias_) arguments[DNNL_ARG_BIAS] = bias_;
+    });
+  }
+
+  size_t workspace() const override {
+    return std::max<size_t>(primitive_.scratchpad(), what_.fold ? what_.weight.count * sizeof(float) : 0);
+  }
+  size_t prepared() const override { return weights_desc_.get_size(); }
+
+ private:
+  template <class Made, class Described>
+  void take(const Made& primitive, const Described& desc) {
+    primitive_ = Primitive(dnn_, primitive, desc);
+    source_desc_ = desc.src_desc();
+    weights_desc_ = desc.weights_desc();
+    destination_desc_ = desc.dst_desc();
+    bias_desc_ = desc.bias_desc();
+  }
+
+  /// w * gamma / deviation, and (bias - mean) * gamma / deviation + beta.
+  void fold(const Context& context, const float* weight, const float* bias, float* folded, int64_t out,
+            int64_t count) {
+    const graph::Fold& f = *what_.fold;
+    float* folded_bias = static_cast<float*>(bias_.get_data_handle());
+    for (int64_t o = 0; o < out; o++) {
+      const float deviation = std::sqrt(context.weights[f.variance.offset + o] + f.epsilon);
+      const float scale = context.weights[f.gamma.offset + o] / deviation;
+      const float shift = (bias ? bias[o] : 0.0f) - context.weights[f.mean.offset + o];
+      folded_bias[o] = shift * scale + context.weights[f.beta.offset + o];
+      for (int64_t i = 0; i < count; i++) folded[o * count + i] = weight[o * count + i] * scale;
+    }
+  }
+
+  const OneDnn& dnn_;
+  step::Convolution what_;
+  Primitive primitive_;
+  Desc source_desc_, weights_desc_, destination_desc_, bias_desc_, parameter_;
+  memory weights_, bias_{};
+};
+
+// ---- backward
+// --------------------------------------------------------------------------------------------------
+
+class ConvolutionBackwardData : public Operation {
+ public:
+  ConvolutionBackwardData(const OneDnn& dnn, const step::ConvolutionBackwardData& what)
+      : dnn_(dnn), what_(what), desc_(convolution_backward_data(dnn, what.window)) {
+    primitive_ = Primitive(dnn, dnnl::convolution_backward_data(desc_), desc_);
+    weights_ = memory(desc_.weights_desc(), dnn.engine);
+  }
+
+  void prepare(const Context& context) override {
+    const Desc parameter = parameter_weights(what_.window);
+    memory from = dnn_.memory(parameter, context.weights + what_.weight.offset);
+    dnnl::reorder(reorder(dnn_, parameter, desc_.weights_desc())).execute(dnn_.stream, from, weights_);
+  }
+
+  void run(const Context& context) override {
+    primitive_.execute(context, [&](Arguments& arguments) {
+      arguments[DNNL_ARG_DIFF_DST] =
+          dnn_.memory(desc_.diff_dst_desc(), address(dnn_, context, what_.output_gradient));
+      arguments[DNNL_ARG_DIFF_SRC] =
+          dnn_.memory(desc_.diff_src_desc(), address(dnn_, context, what_.input_gradient));
+      arguments[DNNL_ARG_WEIGHTS] = weights_;
+    });
+  }
+
+  size_t workspace() const override { return primitive_.scratchpad(); }
+  size_t prepared() const override { return desc_.weights_desc().get_size(); }
+
+ private:
+  const OneDnn& dnn_;
+  step::ConvolutionBackwardData what_;
+  dnnl::convolution_backward_data::primitive_desc desc_;
+  Primitive primitive_;
+  memory weights_;
+};
+
+class ConvolutionBackwardWeights : public Operation {
+ public:
+  ConvolutionBackwardWeights(const OneDnn& dnn, const step::ConvolutionBackwardWeights& what)
+      : dnn_(dnn), what_(what), desc_(convolution_backward_weights(dnn, what.window)) {
+    primitive_ = Primitive(dnn, dnnl::convolution_backward_weights(desc_), desc_);
+    const Desc parameter = parameter_weights(what.window);
+    copy_ = dnnl::reorder(reorder(dnn, desc_.diff_weights_desc(), parameter));
+    add_ = dnnl::reorder(reorder(dnn, desc_.diff_weights_desc(), parameter, true));
+  }
+
+  void run(const Context& context) override {
+    primitive_.execute(context, [&](Arguments& arguments) {
+      std::byte* blocked = context.workspace + lines(primitive_.scratchpad());
+      blocked_ = dnn_.memory(desc_.diff_weights_desc(), blocked);
+      arguments[DNNL_ARG_SRC] = dnn_.memory(desc_.src_desc(), address(dnn_, context, what_.input));
+      arguments[DNNL_ARG_DIFF_DST] =
+          dnn_.memory(desc_.diff_dst_desc(), address(dnn_, context, what_.output_gradient));
+      arguments[DNNL_ARG_DIFF_WEIGHTS] = blocked_;
+    });
+    memory gradient = dnn_.memory(parameter_weights(what_.window), context.gradients + what_.weight.offset);
+    dnnl::reorder& finish = context.accumulate_gradients ? add_ : copy_;
+    finish.execute(dnn_.stream, blocked_, gradient);
+    if (what_.bias.count > 0) {
+      sum_columns(dnn_, context, what_.output_gradient, context.gradients + what_.bias.offset);
+    }
+  }
+
+  size_t workspace() const override {
+    return lines(primitive_.scratchpad()) + desc_.diff_weights_desc().get_size();
+  }
+
+ private:
+  const OneDnn& dnn_;
+  step::ConvolutionBackwardWeights what_;
+  dnnl::convolution_backward_weights::primitive_desc desc_;
+  Primitive primitive_;
+  dnnl::reorder copy_, add_;
+  memory blocked_;
+};
+
+}  // namespace
+
+Backend::Made CpuBackend::make(const step::Convolution& what) {
+  return std::make_unique<Convolution>(dnn_, what);
+}
+Backend::Made CpuBackend::make(const step::ConvolutionBackwardData& what) {
+  return std::make_unique<ConvolutionBackwardData>(dnn_, what);
+}
+Backend::Made CpuBackend::make(const step::ConvolutionBackwardWeights& what) {
+  return std::make_unique<ConvolutionBackwardWeights>(dnn_, what);
+}
+
+}  // namespace googlenet::backends::cpu
