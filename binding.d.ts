@@ -3,6 +3,10 @@
  *
  * Every function that can take longer than a millisecond returns a promise and runs off the main thread.
  * Failures carry a `code` (`ERR_GOOGLENET_...`) and a message that says what was found and what to do.
+ *
+ * Arguments are checked and copied before a function returns: the caller may change, transfer or detach its arrays
+ * at once. (The memory of an array cannot be held by reference: whoever transfers its buffer to another thread
+ * frees it under the reader. A copy of a batch takes some milliseconds, its step takes a hundred times as long.)
  */
 
 /** Arithmetic of a network: storage and products in this type, sums and master weights in fp32. */
@@ -122,6 +126,10 @@ export interface NamedTensor {
   data: Float32Array
 }
 
+/**
+ * A network on a thread of its own. Calls may overlap: they run one after another, in the order in which they were
+ * made. Collected without dispose(), a network is freed as by dispose().
+ */
 export class Network {
   static create(definition: NetworkDefinition, options: NetworkOptions): Promise<Network>
   /**
@@ -133,15 +141,21 @@ export class Network {
     options: { mode: 'eval' | 'train'; weights: 'weights' | 'average'; heads?: 'all' | 'main' },
   ): Promise<Float32Array[]>
   trainStep(batch: BatchData, labels: Int32Array, options: StepOptions): Promise<StepMetrics>
+  /** Empty when the network keeps no such set (yet). */
   getTensors(set: TensorSet): Promise<NamedTensor[]>
-  /** Only the named tensors are replaced; shapes must match. */
+  /** Only the named tensors are replaced; shapes must match. Nothing changes when one is refused. */
   setTensors(set: 'weights' | 'momentum' | 'average', tensors: NamedTensor[]): Promise<void>
   /** Updates made and batches seen: together with the seed they are the whole random state. */
   getCounters(): { steps: number; batches: number }
+  /** In its turn, after the calls already made. */
   setCounters(counters: { steps: number; batches: number }): void
+  /** As the last call to end left it; so is what getCounters() says. */
   memory(): MemoryReport
   plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport>
-  /** Frees all native memory after the calls under way; later calls are refused with a code. */
+  /**
+   * Frees all native memory once the call under way has ended; those queued behind it and later ones are refused
+   * with ERR_GOOGLENET_DISPOSED. May be called again.
+   */
   dispose(): void
 }
 

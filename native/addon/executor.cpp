@@ -21,11 +21,12 @@ void Executor::refuse_if_closed() const {
 
 void Executor::submit(std::unique_ptr<Task> task) {
   refuse_if_closed();
+  const bool begun = idle();
   environment_.expect();
   unsettled_++;
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(task));
+    queue_.push({std::move(task), begun});
   }
   changed_.notify_one();
 }
@@ -54,27 +55,28 @@ void Executor::report_memory(Napi::Env env) {
   reported_bytes_ = held;
 }
 
-/// The next task, and whether it may still run; no task when the thread is to end.
-std::pair<std::unique_ptr<Task>, bool> Executor::next() {
+/// The next task; none when the thread is to end.
+Executor::Queued Executor::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
   if (queue_.empty()) return {};
-  std::unique_ptr<Task> task = std::move(queue_.front());
-  queue_.pop_front();
-  return {std::move(task), !ending_};
+  Queued first = std::move(queue_.front());
+  queue_.pop();
+  first.begun |= !ending_;
+  return first;
 }
 
 void Executor::loop() {
   for (;;) {
-    auto [task, wanted] = next();
-    if (!task) break;
-    if (wanted) {
-      task->run();
+    Queued next = this->next();
+    if (!next.task) break;
+    if (next.begun) {
+      next.task->run();
       after_task();
     } else {
-      task->refuse(disposed());
+      next.task->refuse(disposed());
     }
-    environment_.post(shared_from_this(), std::move(task));
+    environment_.post(shared_from_this(), std::move(next.task));
   }
   at_end();
   environment_.post(shared_from_this(), nullptr);

@@ -9,10 +9,10 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <queue>
 #include <thread>
 #include <utility>
 
@@ -42,6 +42,8 @@ class Executor : public std::enable_shared_from_this<Executor> {
   Executor& operator=(const Executor&) = delete;
 
   void start();
+  /// The call that has begun ends; those behind it are refused. Made while the executor was idle, a call has
+  /// begun.
   void close();
   /// Both throw ERR_GOOGLENET_DISPOSED after close().
   void refuse_if_closed() const;
@@ -67,14 +69,18 @@ class Executor : public std::enable_shared_from_this<Executor> {
 
  private:
   void loop();
-  std::pair<std::unique_ptr<Task>, bool> next();
+  struct Queued {
+    std::unique_ptr<Task> task;
+    bool begun = false;  // nothing was before it when it came
+  };
+  Queued next();
 
   Environment& environment_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::unique_ptr<Task>> queue_;  // under the mutex
-  bool ending_ = false;                      // under the mutex
+  std::queue<Queued> queue_;  // under the mutex
+  bool ending_ = false;       // under the mutex
   std::atomic<int64_t> held_bytes_ = 0;
   int64_t reported_bytes_ = 0;
   int unsettled_ = 0;
