@@ -1,0 +1,201 @@
+#include "images/jpeg.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+// jpeglib.h needs FILE before it, and jerror.h what jpeglib.h defines.
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+namespace googlenet::images {
+namespace {
+
+/// Real progressive files have about ten scans; each of thousands costs a pass over the picture.
+constexpr int kMaxScans = 500;
+/// Fancy upsampling looks at the chroma sample beside: columns this near to a cut are not exact.
+constexpr int kEdge = 2;
+/// The scaled inverse DCT replaces part of the filter only if this many times the output's pixels remain.
+constexpr double kKept = 2.0;
+
+/// The entropy-coded data cannot hold FF D9, so its absence means that the end is missing.
+bool has_end_marker(std::span<const uint8_t> scan) {
+  for (size_t i = scan.size(); i >= 2; --i) {
+    if (scan[i - 2] == 0xFF && scan[i - 1] == JPEG_EOI) return true;
+  }
+  return false;
+}
+
+/// Inks as Adobe writes them and everybody reads them: 255 is none.
+void cmyk_to_rgb(uint8_t* row, int count) {
+  for (int i = 0; i < count; ++i, row += 4) {
+    for (int c = 0; c < 3; ++c) row[c] = static_cast<uint8_t>((row[c] * row[3] + 127) / 255);
+  }
+}
+
+class JpegReader final : public Reader {
+ public:
+  JpegReader() {
+    decompress_.err = jpeg_std_error(&errors_);
+    decompress_.client_data = &jump_;
+    errors_.error_exit = on_error;
+    errors_.emit_message = on_message;
+    guarded(jump_, [this] { jpeg_create_decompress(&decompress_); });
+    progress_.progress_monitor = on_progress;
+    decompress_.progress = &progress_;
+  }
+  ~JpegReader() override { jpeg_destroy_decompress(&decompress_); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  Extent open(std::span<const uint8_t> bytes) override;
+  void read(const Target& target, Resizer& resizer) override;
+
+ private:
+  static void on_error(j_common_ptr info);
+  static void on_message(j_common_ptr info, int level);
+  static void on_progress(j_common_ptr info);
+
+  /// Gives back the memory of the picture under way.
+  void release() { jpeg_abort_decompress(&decompress_); }
+  bool is_cmyk() const { return decompress_.out_color_space == JCS_CMYK; }
+  void choose_format(const Target& target);
+  void read_rows(const Target& target, Resizer& resizer);
+
+  jpeg_decompress_struct decompress_{};
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  ErrorJump jump_{};
+  std::vector<uint8_t> row_;
+};
+
+void JpegReader::on_error(j_common_ptr info) {
+  auto* jump = static_cast<ErrorJump*>(info->client_data);
+  char message[JMSG_LENGTH_MAX];
+  info->err->format_message(info, message);
+  std::snprintf(jump->message, sizeof jump->message, "%s", message);
+  std::longjmp(jump->target, 1);
+}
+
+/// Warnings (level -1) by which pixels are lost are errors; others, as of bytes after the picture, are not.
+void JpegReader::on_message(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+    case JWRN_HIT_MARKER:
+    case JWRN_JPEG_EOF:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+      info->err->error_exit(info);
+      break;
+    default:
+      break;
+  }
+}
+
+void JpegReader::on_progress(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMaxScans) return;
+  auto* jump = static_cast<ErrorJump*>(info->client_data);
+  std::snprintf(jump->message, sizeof jump->message, "more than %d scans", kMaxScans);
+  std::longjmp(jump->target, 1);
+}
+
+Extent JpegReader::open(std::span<const uint8_t> bytes) {
+  release();
+  guarded(jump_, [&] {
+    jpeg_mem_src(&decompress_, bytes.data(), bytes.size());
+    jpeg_read_header(&decompress_, TRUE);
+  });
+  const Extent picture{static_cast<int>(decompress_.image_width), static_cast<int>(decompress_.image_height)};
+  check_extent(picture);
+  if (!has_end_marker(bytes.last(decompress_.src->bytes_in_buffer))) {
+    throw unreadable("is truncated: the JPEG data end without an end-of-image marker");
+  }
+  if (jpeg_has_multiple_scans(&decompress_)) {
+    int64_t blocks = 0;
+    for (int i = 0; i < decompress_.num_components; ++i) {
+      const jpeg_component_info& component = decompress_.comp_info[i];
+      blocks += int64_t{component.width_in_blocks} * component.height_in_blocks;
+    }
+    check_held_bytes(picture, blocks * static_cast<int64_t>(sizeof(JBLOCK)), "a multi-scan JPEG");
+  }
+  return picture;
+}
+
+void JpegReader::choose_format(const Target& target) {
+  const double shorter = std::min(target.box.right - target.box.left, target.box.bottom - target.box.top);
+  decompress_.scale_denom = 8;
+  decompress_.scale_num = 8;
+  while (decompress_.scale_num > 1 && shorter * (decompress_.scale_num / 2) / 8 >= kKept * target.size) {
+    decompress_.scale_num /= 2;
+  }
+  switch (decompress_.jpeg_color_space) {
+    case JCS_CMYK:
+    case JCS_YCCK:
+      decompress_.out_color_space = JCS_CMYK;
+      break;
+    case JCS_GRAYSCALE:
+    case JCS_YCbCr:
+    case JCS_RGB:
+      decompress_.out_color_space = target.channels == 1 ? JCS_GRAYSCALE : JCS_EXT_RGBX;
+      break;
+    default:
+      throw unreadable("is a JPEG of " + std::to_string(decompress_.num_components) +
+                       " components in an unknown colour space");
+  }
+  decompress_.dct_method = JDCT_ISLOW;
+  decompress_.do_fancy_upsampling = TRUE;
+}
+
+void JpegReader::read(const Target& target, Resizer& resizer) {
+  struct Release {
+    JpegReader& reader;
+    ~Release() { reader.release(); }
+  } release{*this};
+  choose_format(target);
+  guarded(jump_, [this] { jpeg_start_decompress(&decompress_); });
+  read_rows(target, resizer);
+}
+
+void JpegReader::read_rows(const Target& target, Resizer& resizer) {
+  const double scale = static_cast<double>(decompress_.scale_num) / decompress_.scale_denom;
+  const Extent scaled{static_cast<int>(decompress_.output_width),
+                      static_cast<int>(decompress_.output_height)};
+  Target scaled_target = target;
+  scaled_target.box = {target.box.left * scale, target.box.top * scale, target.box.right * scale,
+                       target.box.bottom * scale};
+  resizer.begin(scaled, scaled_target);
+  const Span columns = resizer.columns();
+  const Span rows = resizer.rows();
+
+  JDIMENSION left = static_cast<JDIMENSION>(std::max(columns.first - kEdge, 0));
+  JDIMENSION width = static_cast<JDIMENSION>(std::min(columns.end() + kEdge, scaled.width)) - left;
+  guarded(jump_, [&] {
+    jpeg_crop_scanline(&decompress_, &left, &width);
+    if (rows.first > 0) jpeg_skip_scanlines(&decompress_, static_cast<JDIMENSION>(rows.first));
+  });
+  row_.resize(static_cast<size_t>(width) * 4 + kRowPadding);
+  const size_t pixel = is_cmyk() ? 4 : static_cast<size_t>(pixel_bytes(target.channels));
+  uint8_t* needed = row_.data() + (static_cast<size_t>(columns.first) - left) * pixel;
+  for (int i = 0; i < rows.count; ++i) {
+    guarded(jump_, [this] {
+      JSAMPROW row = row_.data();
+      jpeg_read_scanlines(&decompress_, &row, 1);
+    });
+    if (is_cmyk()) {
+      cmyk_to_rgb(needed, columns.count);
+      if (target.channels == 1) pixels_to_luma(needed, columns.count);
+    }
+    resizer.push(needed);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Reader> make_jpeg_reader() {
+  return std::make_unique<JpegReader>();
+}
+
+}  // namespace googlenet::images

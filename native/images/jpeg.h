@@ -1,0 +1,12 @@
+// JPEG through libjpeg-turbo: only the rows and columns that are needed, at the scale that is needed.
+#pragma once
+#include <memory>
+
+#include "images/reader.h"
+
+namespace googlenet::images {
+
+/// One decompressor, reused for picture after picture.
+std::unique_ptr<Reader> make_jpeg_reader();
+
+}  // namespace googlenet::images
