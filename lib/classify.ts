@@ -27,11 +27,13 @@ const batchSize = 32
 
 /** @throws ERR_GOOGLENET_DTYPE naming the first that is neither a path nor bytes. */
 export function checkPictures(inputs: readonly PictureInput[]): void {
-  const wrong = inputs.findIndex((input) => typeof input !== 'string' && !(input instanceof Uint8Array))
-  if (wrong < 0) return
+  const good = (input: unknown) => typeof input === 'string' || input instanceof Uint8Array
+  const wrong = Array.isArray(inputs) ? inputs.findIndex((input) => !good(input)) : -1
+  if (Array.isArray(inputs) && wrong < 0) return
+  const found = wrong < 0 ? shown(inputs) : `${shown(inputs[wrong])} at ${wrong}`
   throw new GoogLeNetError(
     'ERR_GOOGLENET_DTYPE',
-    `a picture is a path or the bytes of a file, found ${shown(inputs[wrong])} at ${wrong}`,
+    `a picture is a path or the bytes of a file, found ${found}`,
   )
 }
 

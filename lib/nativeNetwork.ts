@@ -28,9 +28,21 @@ export async function createNetwork(options: ResolvedOptions): Promise<Network> 
   }
 }
 
-export async function getTensors(native: Network, set: TensorSet): Promise<StateDict> {
+/** Empty when there are none of that set yet. */
+export async function findTensors(native: Network, set: TensorSet): Promise<StateDict> {
   const tensors = await native.getTensors(set)
   return new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
+}
+
+/** @throws ERR_GOOGLENET_OPTION when there are none of that set yet. */
+export async function getTensors(
+  native: Network,
+  set: 'weights' | 'average' | 'gradients',
+): Promise<StateDict> {
+  const dict = await findTensors(native, set)
+  if (dict.size > 0) return dict
+  const needed = set === 'average' ? 'train with averageDecay above 0 first' : 'make a training step first'
+  throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `the network has no ${set} yet; ${needed}`)
 }
 
 /** Sets those of the tensors described that the dict holds, and passes over the others. */

@@ -13,7 +13,7 @@ import { checkImages, checkLabels, type Images } from './images.js'
 import { trace } from './models/shapes.js'
 import { type Summary, summarize } from './models/summary.js'
 import { binding } from './native.js'
-import { createNetwork, getTensors, setTensors, startNetwork } from './nativeNetwork.js'
+import { createNetwork, findTensors, getTensors, setTensors, startNetwork } from './nativeNetwork.js'
 import {
   type CheckedOptions,
   type CreateOptions,
@@ -204,11 +204,12 @@ export class GoogLeNet {
   /** All of the training state. Take it between two updates: half-accumulated gradients are not part of it. */
   async snapshot(): Promise<Snapshot> {
     return this.#call('snapshot', async (native) => {
-      const { momentum, average } = native.memory()
+      const momentum = await findTensors(native, 'momentum')
+      const average = await findTensors(native, 'average')
       return {
         weights: await getTensors(native, 'weights'),
-        ...(momentum > 0 && { momentum: await getTensors(native, 'momentum') }),
-        ...(average > 0 && { average: await getTensors(native, 'average') }),
+        ...(momentum.size > 0 && { momentum }),
+        ...(average.size > 0 && { average }),
         counters: native.getCounters(),
       }
     })
@@ -260,7 +261,7 @@ export class GoogLeNet {
     const { channels, imageSize, labels } = this.options
     const { top, resize } = checkClassifyOptions(options, imageSize)
     const { weights = 'weights', signal } = options
-    this.#checkUsable()
+    checkNotAborted(signal)
     const loader = this.#openLoader()
     const predictions = await classifyPictures(pictures, labels, top, {
       async decode(batch) {
@@ -326,6 +327,7 @@ export class GoogLeNet {
   }
 
   #openLoader(): Loader {
+    this.#checkUsable()
     const { channels, threads } = this.options
     if (channels !== 1 && channels !== 3) {
       throw new GoogLeNetError(
