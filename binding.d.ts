@@ -26,14 +26,8 @@ export type LayerDefinition =
     }
   | { kind: 'batchNorm'; name: string; input: string; epsilon: number; momentum: number }
   | { kind: 'relu'; name: string; input: string }
-  | {
-      kind: 'maxPool' | 'averagePool'
-      name: string
-      input: string
-      kernel: number
-      stride: number
-      padding: number
-    }
+  | { kind: 'maxPool'; name: string; input: string; kernel: number; stride: number; padding: number }
+  | { kind: 'averagePool'; name: string; input: string; kernel: number; stride: number; padding: number }
   | { kind: 'concat'; name: string; inputs: string[] }
   /** Reads its input flattened in C, H, W order, as PyTorch's `view` does. */
   | { kind: 'linear'; name: string; input: string; outFeatures: number; bias: boolean }

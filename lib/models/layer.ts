@@ -12,13 +12,7 @@ export interface Shape {
 export type Kind = LayerDefinition['kind']
 
 /** The definition of one kind of layer. */
-export type LayerOf<K extends Kind> = LayerDefinition extends infer L
-  ? L extends { kind: infer Kinds }
-    ? K extends Kinds
-      ? L & { kind: K }
-      : never
-    : never
-  : never
+export type LayerOf<K extends Kind> = Extract<LayerDefinition, { kind: K }>
 
 /** A layer before it has a name and an input: what the constructors make and a builder places. */
 export type Unplaced<K extends Kind = Kind> = K extends Kind
