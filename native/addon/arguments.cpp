@@ -1,7 +1,7 @@
 #include "addon/arguments.h"
 
+#include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "error.h"
 
@@ -10,13 +10,10 @@ namespace {
 
 constexpr size_t kShownCharacters = 60;
 
+/// The shortest text that reads as the number again.
 std::string shown(double number) {
-  std::ostringstream text;
-  text.precision(17);
-  if (std::isnan(number)) return "NaN";
-  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
-  text << number;
-  return text.str();
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, number).ptr};
 }
 
 /// What was found, for a message. Runs no JavaScript.
@@ -29,7 +26,7 @@ std::string describe(const Napi::Value& value) {
     case napi_boolean:
       return value.As<Napi::Boolean>().Value() ? "true" : "false";
     case napi_number:
-      return shown(value.As<Napi::Number>().DoubleValue());
+      return value.ToString().Utf8Value();
     case napi_string: {
       const std::string text = value.As<Napi::String>().Utf8Value();
       return text.size() > kShownCharacters ? "\"" + text.substr(0, kShownCharacters) + "...\""
