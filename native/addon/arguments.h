@@ -32,6 +32,7 @@ class Field {
   uint32_t length(uint32_t most) const;
 
   bool absent() const { return value_.IsUndefined(); }
+  bool is_text() const { return value_.IsString(); }
   std::string text() const;
   bool flag() const;
   /// A finite number, least <= value <= most.
@@ -56,6 +57,8 @@ class Field {
   std::vector<float> floats(int64_t count) const;
   std::vector<int32_t> int32s(int64_t count) const;
   std::vector<uint8_t> bytes(int64_t count) const;
+  /// All bytes of a Uint8Array.
+  std::vector<uint8_t> bytes() const { return bytes(static_cast<int64_t>(typed_array().length)); }
 
   /// Throws: "<path> <rule>, found <value>".
   [[noreturn]] void refuse(const char* code, const std::string& rule) const;

@@ -27,7 +27,7 @@ void Environment::install(Napi::Env env) {
 }
 
 void Environment::start(const std::shared_ptr<Executor>& executor) {
-  if (stopped_) throw Error("ERR_GOOGLENET_DISPOSED", "the process is ending; no network can be created");
+  if (stopped_) throw Error("ERR_GOOGLENET_DISPOSED", "the process is ending; nothing new can be created");
   executor->start();
   executors_.insert(executor);
 }

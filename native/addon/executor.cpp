@@ -3,14 +3,6 @@
 #include "addon/environment.h"
 
 namespace googlenet::addon {
-namespace {
-
-Failure disposed() {
-  return {"ERR_GOOGLENET_DISPOSED", "the network has been disposed of; create or open another"};
-}
-
-}  // namespace
-
 void Executor::start() {
   thread_ = std::thread([this] { loop(); });
 }

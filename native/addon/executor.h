@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -36,7 +37,9 @@ class Task {
 class Executor : public std::enable_shared_from_this<Executor> {
  public:
   // ---- on JavaScript's thread
-  explicit Executor(Environment& environment) : environment_(environment) {}
+  /// `disposed` is the message of ERR_GOOGLENET_DISPOSED after close().
+  Executor(Environment& environment, std::string disposed)
+      : environment_(environment), disposed_(std::move(disposed)) {}
   virtual ~Executor() = default;
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -44,7 +47,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
   void start();
   /// The call that has begun ends; those behind it are refused. Made while the executor was idle, a call has
   /// begun.
-  void close();
+  virtual void close();
   /// Both throw ERR_GOOGLENET_DISPOSED after close().
   void refuse_if_closed() const;
   void submit(std::unique_ptr<Task> task);
@@ -75,7 +78,10 @@ class Executor : public std::enable_shared_from_this<Executor> {
   };
   Queued next();
 
+  Failure disposed() const { return {"ERR_GOOGLENET_DISPOSED", disposed_}; }
+
   Environment& environment_;
+  const std::string disposed_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,7 +7,8 @@ namespace googlenet::addon {
 
 class NetworkExecutor final : public Executor {
  public:
-  using Executor::Executor;
+  explicit NetworkExecutor(Environment& environment)
+      : Executor(environment, "the network has been disposed of; create or open another") {}
 
   /// What never changes once the network exists. A copy: the network itself may be freed while this is read.
   struct Face {

@@ -4,18 +4,16 @@
 #include <cstdio>
 #include <jpeglib.h>
 // clang-format on
-#include <sched.h>
-
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <unordered_set>
 
 #include "addon/addon.h"
 #include "addon/errors.h"
 #include "backends/cpu/cpu.h"
+#include "cores.h"
 
 #define GOOGLENET_TEXT_OF(value) #value
 #define GOOGLENET_TEXT(macro) GOOGLENET_TEXT_OF(macro)
@@ -38,14 +36,6 @@ std::string cpuinfo(const std::string& key) {
     if (colon != std::string::npos) return line.substr(colon + 2);
   }
   return {};
-}
-
-/// Cores that this process may use.
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::thread::hardware_concurrency());  // more cores than a cpu_set_t holds
 }
 
 /// The version of the headers, if the library that was loaded is a libjpeg-turbo too (another libjpeg of the

@@ -19,15 +19,15 @@ struct FileSource {
   std::optional<Range> range;
 };
 
-/// Memory that the caller keeps alive and unchanged until the picture is decoded.
-using MemorySource = std::span<const uint8_t>;
+using MemorySource = std::vector<uint8_t>;
 
 using Source = std::variant<FileSource, MemorySource>;
 
 /// Reads pictures into a buffer that is used again for the next one.
 class ByteReader {
  public:
-  /// Valid until the next call. Throws unreadable(...): not there, not a regular file, too short, too large.
+  /// Valid until the next call, or as long as a memory source. Throws unreadable(...): not there, not a
+  /// regular file, too short, too large.
   std::span<const uint8_t> read(const Source& source);
 
  private:

@@ -42,13 +42,13 @@ void apply_jitter(const Jitter& jitter, size_t pixels, int channels, uint8_t* da
   for (int i = 0; i < jitter.count; ++i) {
     const auto [adjustment, factor] = jitter.steps[i];
     switch (adjustment) {
-      case Adjustment::kBrightness:
+      case Adjustment::Brightness:
         blend_with(0, factor, bytes, data);
         break;
-      case Adjustment::kContrast:
+      case Adjustment::Contrast:
         blend_with(mean_grey(pixels, channels, data), factor, bytes, data);
         break;
-      case Adjustment::kSaturation:
+      case Adjustment::Saturation:
         if (channels == 3) blend_with_grey(factor, pixels, data);
         break;
     }

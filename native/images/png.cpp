@@ -74,11 +74,11 @@ Extent PngReader::open(std::span<const uint8_t> bytes) {
   release();
   rest_ = bytes;
   if (!has_end_chunk(bytes)) throw unreadable("is truncated: the PNG data end without an IEND chunk");
-  guarded(jump_,
-          [this] { png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &jump_, on_error, on_warning); });
+  catch_jump(jump_,
+             [this] { png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &jump_, on_error, on_warning); });
   if (png_ != nullptr) info_ = png_create_info_struct(png_);
   if (info_ == nullptr) throw std::bad_alloc();
-  guarded(jump_, [this] {
+  catch_jump(jump_, [this] {
     png_set_read_fn(png_, this, on_read);
     // Only the chunks that make pixels are read: text and colour profiles may inflate to any size.
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
@@ -101,7 +101,7 @@ void PngReader::read(const Target& target, Resizer& resizer) {
   if (interlaced) {
     check_held_bytes(picture_, static_cast<int64_t>(stride) * picture_.height, "an interlaced PNG");
   }
-  guarded(jump_, [this] {
+  catch_jump(jump_, [this] {
     png_set_expand(png_);
     png_set_scale_16(png_);
     png_set_gray_to_rgb(png_);
@@ -121,7 +121,7 @@ void PngReader::read(const Target& target, Resizer& resizer) {
   }
   pixels_.resize(stride + kRowPadding);
   for (int y = 0; y < rows.end(); ++y) {
-    guarded(jump_, [this] { png_read_row(png_, pixels_.data(), nullptr); });
+    catch_jump(jump_, [this] { png_read_row(png_, pixels_.data(), nullptr); });
     if (y >= rows.first) push(pixels_.data() + first, target, resizer);
   }
 }
@@ -131,7 +131,7 @@ void PngReader::read_interlaced() {
   pixels_.resize(stride * picture_.height + kRowPadding);
   std::vector<png_bytep> rows(picture_.height);
   for (int y = 0; y < picture_.height; ++y) rows[y] = pixels_.data() + y * stride;
-  guarded(jump_, [&] { png_read_image(png_, rows.data()); });
+  catch_jump(jump_, [&] { png_read_image(png_, rows.data()); });
 }
 
 void PngReader::push(uint8_t* row, const Target& target, Resizer& resizer) {

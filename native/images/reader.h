@@ -49,7 +49,7 @@ struct ErrorJump {
 /// Runs `call`; an error inside becomes an exception. The jump runs no destructors, so `call` calls the C
 /// library and does nothing else.
 template <class Call>
-void guarded(ErrorJump& jump, Call call) {
+void catch_jump(ErrorJump& jump, Call call) {
   if (setjmp(jump.target) != 0) throw unreadable(std::string("is damaged: ") + jump.message);
   call();
 }

@@ -35,15 +35,14 @@ struct Target {
 struct Filter {
   static constexpr int kBits = 14;  // the weights of one output sum to 1 << kBits
 
-  int taps = 0;  // the length of each output's weights, a multiple of 4: past the span's count they are 0
+  int taps = 0;  // length of each output's weights, a multiple of 4: past the span's count they are 0
+  Span reach{};  // the source pixels that any output reads
   std::vector<Span> spans;
   std::vector<int16_t> weights;
 
   /// Of `in` source pixels, [low, high) become `out` pixels; with `mirror` in reverse order.
   void build(int in, double low, double high, int out, bool mirror);
   const int16_t* weights_of(int i) const { return weights.data() + static_cast<size_t>(i) * taps; }
-  /// The source pixels that any output reads.
-  Span reach() const;
 };
 
 class Resizer {
@@ -51,8 +50,8 @@ class Resizer {
   /// Begins a picture of the given extent; target.box is in its pixels.
   void begin(Extent picture, const Target& target);
   /// The source pixels that must be pushed: every row of rows() in order, its pixels from columns().first on.
-  Span columns() const { return horizontal_.reach(); }
-  Span rows() const { return vertical_.reach(); }
+  Span columns() const { return horizontal_.reach; }
+  Span rows() const { return vertical_.reach; }
   void push(const uint8_t* row);
 
  private:

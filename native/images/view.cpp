@@ -69,9 +69,9 @@ Jitter random_jitter(const JitterRanges& ranges, Draws& draws) {
     const double factor = draws.between(std::max(0.0, 1.0 - range), 1.0 + range);
     jitter.steps[jitter.count++] = {adjustment, static_cast<float>(factor)};
   };
-  add(Adjustment::kBrightness, ranges.brightness);
-  add(Adjustment::kContrast, ranges.contrast);
-  add(Adjustment::kSaturation, ranges.saturation);
+  add(Adjustment::Brightness, ranges.brightness);
+  add(Adjustment::Contrast, ranges.contrast);
+  add(Adjustment::Saturation, ranges.saturation);
   for (int i = jitter.count - 1; i > 0; --i) std::swap(jitter.steps[i], jitter.steps[draws.below(i + 1)]);
   return jitter;
 }

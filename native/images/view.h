@@ -46,7 +46,7 @@ using Transform = std::variant<TrainTransform, EvalTransform>;
 
 int output_size(const Transform& transform);
 
-enum class Adjustment { kBrightness, kContrast, kSaturation };
+enum class Adjustment { Brightness, Contrast, Saturation };
 
 /// The colour changes of one sample, in the order in which they are made.
 struct Jitter {

@@ -1,12 +1,12 @@
 #include "backends/cpu/cpu.h"
 
-#include <sched.h>
 #include <sys/mman.h>
 
 #include <cstring>
 
 #include "backends/cpu/backend.h"
 #include "backends/cpu/elements.h"
+#include "cores.h"
 #include "error.h"
 
 namespace googlenet::backends {
@@ -40,12 +40,6 @@ class Pages : public Memory {
 bool has_bf16() {
   const auto isa = dnnl::get_effective_cpu_isa();
   return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
 template <class T>
@@ -105,7 +99,7 @@ CpuReport cpu_report() {
                           std::to_string(version->patch);
   report.runtime = version->cpu_runtime == DNNL_RUNTIME_OMP ? "OpenMP" : "another than OpenMP";
   report.bf16 = cpu::has_bf16();
-  report.threads = cpu::usable_cores();
+  report.threads = usable_cores();
   switch (dnnl::get_effective_cpu_isa()) {
     case dnnl::cpu_isa::avx512_core_amx:
       report.isa = "AVX-512 with AMX";

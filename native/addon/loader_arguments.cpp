@@ -1,0 +1,76 @@
+#include "addon/loader_arguments.h"
+
+#include "cores.h"
+
+namespace googlenet::addon {
+namespace {
+
+constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxSide = 65535;
+constexpr int64_t kMaxSize = 4096;
+constexpr uint32_t kMaxPictures = 1 << 20;
+
+std::array<double, 2> read_range(const Field& range, double least, double most) {
+  if (range.length(2) != 2) range.refuse("ERR_GOOGLENET_OPTION", "must be two numbers");
+  const double low = range.at(0).number(least, most);
+  return {low, range.at(1).number(low, most)};
+}
+
+images::JitterRanges read_jitter(const Field& jitter) {
+  constexpr double kMost = 100;
+  const auto range = [&](const char* name) { return static_cast<float>(jitter[name].number(0, kMost)); };
+  return {
+      .brightness = range("brightness"), .contrast = range("contrast"), .saturation = range("saturation")};
+}
+
+images::Source read_source(const Field& source) {
+  if (source.is_text()) return images::FileSource{source.text(), std::nullopt};
+  if (source.is(napi_uint8_array)) return source.bytes();
+  const std::string path = source["path"].text();
+  return images::FileSource{
+      path, images::FileSource::Range{.offset = source["offset"].integer(0, kMaxSafeInteger),
+                                      .length = source["length"].integer(0, kMaxSafeInteger)}};
+}
+
+}  // namespace
+
+LoaderOptions read_loader_options(const Field& options) {
+  const int64_t threads = options["threads"].integer(0, kMaxThreads);
+  const Field channels = options["channels"];
+  const int64_t count = channels.integer(1, 3);
+  if (count == 2) channels.refuse("ERR_GOOGLENET_OPTION", "must be 1 or 3");
+  return {.threads = threads == 0 ? usable_cores() : static_cast<int>(threads),
+          .channels = static_cast<int>(count)};
+}
+
+images::Transform read_transform(const Field& transform) {
+  const bool train = transform["kind"].choice<bool>({{"train", true}, {"eval", false}});
+  const int64_t size = transform["size"].integer(1, kMaxSize);
+  if (!train) {
+    return images::EvalTransform{.size = static_cast<int>(size),
+                                 .resize = static_cast<int>(transform["resize"].integer(size, kMaxSide))};
+  }
+  constexpr double kLeastArea = 1e-6;
+  constexpr double kMostAspect = 1e3;
+  return images::TrainTransform{
+      .size = static_cast<int>(size),
+      .seed = static_cast<uint64_t>(transform["seed"].integer(0, kMaxSafeInteger)),
+      .epoch = static_cast<uint64_t>(transform["epoch"].integer(0, kMaxSafeInteger)),
+      .area = read_range(transform["area"], kLeastArea, 1),
+      .aspect = read_range(transform["aspect"], 1 / kMostAspect, kMostAspect),
+      .flip = transform["flip"].number(0, 1),
+      .jitter = read_jitter(transform["jitter"]),
+  };
+}
+
+std::vector<images::Request> read_pictures(const Field& pictures) {
+  std::vector<images::Request> read(pictures.length(kMaxPictures));
+  for (uint32_t i = 0; i < read.size(); i++) {
+    const Field picture = pictures.at(i);
+    read[i] = {read_source(picture["source"]),
+               static_cast<uint64_t>(picture["index"].integer(0, kMaxSafeInteger))};
+  }
+  return read;
+}
+
+}  // namespace googlenet::addon
