@@ -45,8 +45,14 @@ const commands = {
 /** Started when first asked for, and kept: starting is not what is measured. */
 const started = new Map()
 function contestant(name) {
-  if (!started.has(name)) started.set(name, new Contestant(name, commands[name]))
+  if (!started.has(name)) started.set(name, start(name))
   return started.get(name)
+}
+
+async function start(name) {
+  const runner = new Contestant(name, commands[name])
+  Object.assign(report.versions, await runner.versions())
+  return runner
 }
 
 /** A Python that has torch. */
@@ -79,8 +85,8 @@ async function measure(work) {
   const entries = []
   for (const [id, entry] of entriesOf(work).entries()) {
     progress(`${title}: preparing ${entry.label}`)
-    const runner = contestant(entry.name)
     try {
+      const runner = await contestant(entry.name)
       await runner.prepare(id, { ...work, how: entry.how })
       entries.push({ ...entry, id, runner, rates: [] })
     } catch (error) {
@@ -134,10 +140,7 @@ for (const task of ['inference', 'training'].filter((part) => parts.includes(par
     for (const batch of values.batch.map(Number)) report.cases.push(await measure({ task, batch, precision }))
   }
 }
-for (const runner of started.values()) {
-  Object.assign(report.versions, await runner.versions())
-  runner.end()
-}
+for (const { value: runner } of await Promise.allSettled(started.values())) runner?.end()
 if (parts.includes('memory')) report.memory = await measureMemory()
 printTable(report)
 if (parts.includes('loader')) {
