@@ -1,3 +1,13 @@
+import type { Loader } from '../../binding.js'
+import { checkChoice, checkNumber } from '../checks.js'
+import { batches } from '../data/batches.js'
+import { checkPictureChannels, openLoader } from '../data/loader.js'
+import type { SampleSource } from '../data/source.js'
+import { GoogLeNetError } from '../errors.js'
+import type { GoogLeNet, WeightsChoice } from '../network.js'
+import { checkClasses, loaderThreads } from './setup.js'
+import { Tally } from './tally.js'
+
 /** One wrong answer, for the report: the most confident ones are kept. */
 export interface Mistake {
   name: string
@@ -24,4 +34,116 @@ export interface EvaluationReport {
   skipped: { name: string; reason: string }[]
   seconds: number
   imagesPerSecond: number
+}
+
+export interface EvaluateOptions {
+  /** 32 by default. */
+  batchSize?: number
+  /** Which copy of the trained values is judged; `weights` by default. */
+  weights?: WeightsChoice
+  /** Length of the shorter side before the centre is cropped; imageSize x 256 / 224 by default. */
+  resize?: number
+  /** `skip`, the default, leaves out a picture that cannot be read and names it in the report. */
+  onError?: 'skip' | 'throw'
+  /** Threads that decode; 0, the default, are as many as suit the network's device. */
+  loaderThreads?: number
+  /** Called after each batch with the pictures done, the unreadable ones included, and with all there are. */
+  onProgress?: (done: number, samples: number) => void
+  signal?: AbortSignal
+}
+
+/**
+ * How well a network does on pictures whose classes are known: each is resized, cropped in its centre and
+ * classified.
+ *
+ * @throws ERR_GOOGLENET_DATA when there is nothing to judge or the classes are not the network's,
+ * ERR_GOOGLENET_PICTURE (`onError: 'throw'`), ERR_GOOGLENET_OPTION, ERR_GOOGLENET_ABORTED.
+ */
+export async function evaluate(
+  net: GoogLeNet,
+  source: SampleSource,
+  options: EvaluateOptions = {},
+): Promise<EvaluationReport> {
+  const { onProgress } = options
+  const channels = checkPictureChannels(net.options.channels)
+  const loader = openLoader(channels, loaderThreads(options.loaderThreads, net.options.device))
+  try {
+    const evaluation = evaluateInParts(net, source, loader, options)
+    for (;;) {
+      const part = await evaluation.next()
+      if (part.done) return part.value
+      onProgress?.(part.value, source.length)
+    }
+  } finally {
+    loader.dispose()
+  }
+}
+
+/** As `evaluate`; after each batch it yields the pictures done so far. */
+export async function* evaluateInParts(
+  net: GoogLeNet,
+  source: SampleSource,
+  loader: Pick<Loader, 'decode'>,
+  options: Omit<EvaluateOptions, 'onProgress' | 'loaderThreads'>,
+): AsyncGenerator<number, EvaluationReport, undefined> {
+  const { batchSize = 32, weights = 'weights', resize, onError, signal } = options
+  checkChoice('weights', weights, ['weights', 'average'])
+  checkNumber('batchSize', batchSize, { min: 1, max: 65535, whole: true })
+  checkClasses(net, source.classes)
+  if (source.length === 0) {
+    throw new GoogLeNetError('ERR_GOOGLENET_DATA', 'there are no pictures to evaluate the network on')
+  }
+  const { classes, imageSize } = net.options
+  const channels = checkPictureChannels(net.options.channels)
+  const began = performance.now()
+  const tally = new Tally(classes)
+  const skipped: EvaluationReport['skipped'] = []
+  const stream = batches(source, {
+    batchSize,
+    imageSize,
+    channels,
+    loader,
+    ...(resize !== undefined && { resize }),
+    ...(onError && { onError }),
+    ...(signal && { signal }),
+  })
+  for await (const batch of stream) {
+    skipped.push(...batch.skipped)
+    if (batch.labels.length > 0) {
+      const { logits } = await net.forward(batch.images, { weights, heads: 'main' })
+      for (const [i, label] of batch.labels.entries()) {
+        const index = batch.indices[i]!
+        const { name } = source.sample(index)
+        tally.add(logits.data.subarray(i * classes, (i + 1) * classes), { label, index, name })
+      }
+    }
+    yield batch.position
+  }
+  return summarize(source.classes, tally, skipped, (performance.now() - began) / 1000)
+}
+
+function summarize(
+  classes: readonly string[],
+  { samples, loss, top1, top5, confusion, mistakes }: Tally,
+  skipped: EvaluationReport['skipped'],
+  seconds: number,
+): EvaluationReport {
+  return {
+    classes,
+    samples,
+    loss: loss / samples,
+    top1: top1 / samples,
+    top5: top5 / samples,
+    perClass: classes.map((label, i) => {
+      const row = confusion[i]!
+      const total = row.reduce((sum, count) => sum + count, 0)
+      const correct = row[i]!
+      return { label, samples: total, correct, top1: total > 0 ? correct / total : 0 }
+    }),
+    confusion,
+    mistakes,
+    skipped,
+    seconds,
+    imagesPerSecond: samples / seconds,
+  }
 }

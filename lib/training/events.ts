@@ -43,8 +43,16 @@ export type TrainEvent =
       batchSize: number
       samples: number
       validationSamples: number
-      /** Where a resumed training goes on; absent at a fresh start. */
-      resumed?: { path: string; epoch: number; step: number }
+      /** Where a resumed training goes on, and what it came to before; absent at a fresh start. */
+      resumed?: {
+        path: string
+        epoch: number
+        step: number
+        epochs: readonly EpochRecord[]
+        steps: readonly StepRecord[]
+        /** Newer checkpoints that could not be read. */
+        passedOver: readonly { path: string; reason: string }[]
+      }
     }
   | ({
       type: 'step'
@@ -53,14 +61,17 @@ export type TrainEvent =
       stepsPerEpoch: number
       secondsLeft: number
     } & StepRecord)
+  /** A picture that could not be read, told once. */
   | { type: 'skipped'; name: string; reason: string }
   | { type: 'validating'; epoch: number; done: number; samples: number }
   | ({ type: 'epoch'; report?: EvaluationReport } & EpochRecord)
+  /** `best`: its weights became the run folder's best. `epoch` is the one that a resumed training begins in. */
   | { type: 'checkpoint'; path: string; epoch: number; step: number; best: boolean }
   | {
       type: 'end'
       /** `aborted`: the signal fired; a checkpoint was saved first when a folder was given. */
       reason: 'done' | 'aborted'
       epochs: EpochRecord[]
+      /** By top-1 on the validation pictures, of equals the one with the lower loss; absent without validation. */
       best?: { epoch: number; top1: number; path?: string }
     }

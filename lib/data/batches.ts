@@ -1,0 +1,191 @@
+import type { DecodedBatch, Loader, PictureTransform } from '../../binding.js'
+import { checkChoice, checkNumber } from '../checks.js'
+import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
+import type { Images } from '../images.js'
+import { checkNotAborted } from '../queue.js'
+import { type AugmentOptions, evaluationTransform, trainTransform } from './augment.js'
+import { checkPictureChannels, openLoader } from './loader.js'
+import { EpochOrder } from './order.js'
+import type { Sample, SampleSource } from './source.js'
+
+/** Pictures that were asked for together. */
+export interface Batch {
+  /** uint8, NHWC: those that could be read. When none could, it is empty. */
+  images: Images
+  /** Of each image, and its index in the source. */
+  labels: Int32Array
+  indices: Int32Array
+  /** Those that could not be read. */
+  skipped: { name: string; reason: string }[]
+  /** Samples of this pass up to the end of this batch: a pass that begins there goes on without a gap. */
+  position: number
+}
+
+export interface BatchesOptions {
+  batchSize: number
+  /** Height and width of the images. */
+  imageSize: number
+  /** 3 (RGB) by default, or 1 (grey). */
+  channels?: 1 | 3
+  /**
+   * For training: the samples come in the order of that epoch, each augmented. What comes depends on seed, epoch
+   * and sample alone. Without it they come as the source has them, resized and cropped in the centre.
+   */
+  training?: { seed: number; epoch: number; augment?: AugmentOptions }
+  /** Length of the shorter side before the centre is cropped, without `training`; imageSize x 256 / 224 by default. */
+  resize?: number
+  /** Where the pass begins: the `position` of the last batch that was worked off; 0 by default. */
+  position?: number
+  /**
+   * Leaves out a last batch that would be smaller than the others. By default that is done in training, where the
+   * statistics of few pictures would do harm, unless there is no other batch.
+   */
+  dropLast?: boolean
+  /** Batches that are decoded ahead of the one worked on; 2 by default. */
+  prefetch?: number
+  /** `skip`, the default, leaves out a picture that cannot be read; `throw` ends with ERR_GOOGLENET_PICTURE. */
+  onError?: 'skip' | 'throw'
+  /** Threads that decode; 0, the default, means every core that the process may use. */
+  threads?: number
+  /** Decodes instead of threads of its own; it stays open. */
+  loader?: Pick<Loader, 'decode'>
+  signal?: AbortSignal
+}
+
+/** Samples that a training pass over `samples` visits: the last ones are left out when they fill no batch. */
+export function trainedSamples(samples: number, batchSize: number): number {
+  return samples < batchSize ? samples : samples - (samples % batchSize)
+}
+
+/**
+ * One pass over a source, batch by batch. The next batches are decoded while one is worked on, and no more than
+ * `prefetch` of them: a slow reader slows the decoding. Leaving the loop frees what was decoded ahead.
+ *
+ * @throws ERR_GOOGLENET_OPTION at once; while it runs ERR_GOOGLENET_PICTURE (`onError: 'throw'`),
+ * ERR_GOOGLENET_DATA when none of the pictures of a whole pass could be read, and ERR_GOOGLENET_ABORTED.
+ */
+export function batches(
+  source: SampleSource,
+  options: BatchesOptions,
+): AsyncGenerator<Batch, void, undefined> {
+  const { training, signal } = options
+  const channels = checkPictureChannels(options.channels ?? 3)
+  const batchSize = checkNumber('batchSize', options.batchSize, { min: 1, max: 65535, whole: true })
+  const imageSize = checkNumber('imageSize', options.imageSize, { min: 1, max: 16384, whole: true })
+  const dropLast = options.dropLast ?? training !== undefined
+  const pass: Pass = {
+    source,
+    batchSize,
+    shape: [channels, imageSize, imageSize],
+    transform: training
+      ? trainTransform(imageSize, training)
+      : evaluationTransform(imageSize, options.resize),
+    order: training ? new EpochOrder(training.seed, training.epoch, source.length) : { at: (i) => i },
+    begin: checkNumber('position', options.position ?? 0, { min: 0, max: source.length, whole: true }),
+    end: dropLast ? trainedSamples(source.length, batchSize) : source.length,
+    prefetch: checkNumber('prefetch', options.prefetch ?? 2, { min: 0, max: 1024, whole: true }),
+    skip: checkChoice('onError', options.onError ?? 'skip', ['skip', 'throw']) === 'skip',
+  }
+  return run(pass, options.loader, () => openLoader(channels, options.threads ?? 0), signal)
+}
+
+interface Pass {
+  source: SampleSource
+  batchSize: number
+  /** C, H, W. */
+  shape: readonly [number, number, number]
+  transform: PictureTransform
+  order: Pick<EpochOrder, 'at'>
+  begin: number
+  end: number
+  prefetch: number
+  skip: boolean
+}
+
+/** A batch on its way. */
+interface Request {
+  samples: Sample[]
+  indices: number[]
+  position: number
+  decoded: Promise<DecodedBatch>
+}
+
+async function* run(
+  pass: Pass,
+  shared: Pick<Loader, 'decode'> | undefined,
+  open: () => Loader,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch, void, undefined> {
+  checkNotAborted(signal)
+  const own = shared ? undefined : open()
+  const loader = shared ?? own!
+  const ahead: Request[] = []
+  let next = pass.begin
+  const request = (atMost: number) => {
+    while (ahead.length < atMost && next < pass.end) {
+      const batch = requestBatch(loader, pass, next)
+      ahead.push(batch)
+      next = batch.position
+    }
+  }
+  let read = 0
+  let unread: Batch['skipped'][number] | undefined
+  try {
+    for (;;) {
+      request(pass.prefetch + 1)
+      const current = ahead.shift()
+      if (current === undefined) break
+      const batch = await finishBatch(pass, current)
+      checkNotAborted(signal)
+      request(pass.prefetch)
+      read += batch.labels.length
+      unread ??= batch.skipped[0]
+      yield batch
+      checkNotAborted(signal)
+    }
+  } finally {
+    own?.dispose()
+  }
+  if (read === 0 && unread !== undefined && pass.begin === 0) throw nothingReadable(pass.end, unread)
+}
+
+/** The error of data none of whose pictures can be read; `first` is one of them. */
+export function nothingReadable(pictures: number, first: Batch['skipped'][number]): GoogLeNetError {
+  return new GoogLeNetError(
+    'ERR_GOOGLENET_DATA',
+    `none of the ${pictures} pictures could be read, the first being ${first.name}: ${first.reason}; ` +
+      'check that they are JPEG or PNG files',
+  )
+}
+
+function requestBatch(loader: Pick<Loader, 'decode'>, pass: Pass, begin: number): Request {
+  const position = Math.min(begin + pass.batchSize, pass.end)
+  const indices = Array.from({ length: position - begin }, (_, i) => pass.order.at(begin + i))
+  const samples = indices.map((index) => pass.source.sample(index))
+  const pictures = samples.map(({ source }, i) => ({ source, index: indices[i]! }))
+  const decoded = loader.decode(pictures, pass.transform)
+  // Its failure is met when its turn comes; until then, or when the loop is left, nobody waits for it.
+  decoded.catch(() => {})
+  return { samples, indices, position, decoded }
+}
+
+async function finishBatch(pass: Pass, { samples, indices, position, decoded }: Request): Promise<Batch> {
+  const { data, positions, failures } = await decoded.catch((error) => {
+    throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'decoding pictures')
+  })
+  const skipped = failures.map((failure) => ({
+    name: samples[failure.position]!.name,
+    reason: failure.reason,
+  }))
+  const [first] = skipped
+  if (first !== undefined && !pass.skip) {
+    throw new GoogLeNetError('ERR_GOOGLENET_PICTURE', `${first.name} cannot be read: ${first.reason}`)
+  }
+  return {
+    images: { data, shape: [positions.length, ...pass.shape], layout: 'nhwc' },
+    labels: Int32Array.from(positions, (i) => samples[i]!.label),
+    indices: Int32Array.from(positions, (i) => indices[i]!),
+    skipped,
+    position,
+  }
+}

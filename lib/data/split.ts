@@ -1,0 +1,61 @@
+import { hashText } from './order.js'
+import type { Sample, SampleSource } from './source.js'
+
+/** Some samples of a source, in the order of `indices`. */
+export class Subset implements SampleSource {
+  readonly classes: readonly string[]
+  readonly #source: SampleSource
+  readonly #indices: Uint32Array
+
+  constructor(source: SampleSource, indices: Uint32Array) {
+    this.classes = source.classes
+    this.#source = source
+    this.#indices = indices
+  }
+
+  get length(): number {
+    return this.#indices.length
+  }
+
+  sample(index: number): Sample {
+    return this.#source.sample(this.#indices[index]!)
+  }
+}
+
+/**
+ * Parts a source in two, each class by the same share: `validation` gets the nearest whole number of its samples,
+ * at least one of a class with two or more, and never all. Which ones depends on the seed and their names, so the
+ * same files are parted in the same way, and files that come or go move few others.
+ */
+export function splitByClass(
+  source: SampleSource,
+  validation: number,
+  seed: number,
+): { train: SampleSource; validation: SampleSource } {
+  const byClass: number[][] = source.classes.map(() => [])
+  const ranks = new Uint32Array(source.length)
+  for (let index = 0; index < source.length; index++) {
+    const { label, name } = source.sample(index)
+    byClass[label]!.push(index)
+    ranks[index] = hashText(seed, name)
+  }
+  const chosen = new Uint8Array(source.length)
+  let count = 0
+  for (const samples of byClass) {
+    const share = Math.max(1, Math.round(samples.length * validation))
+    const taken = Math.max(0, Math.min(samples.length - 1, share))
+    samples.sort((a, b) => ranks[a]! - ranks[b]! || a - b)
+    for (const index of samples.slice(0, taken)) chosen[index] = 1
+    count += taken
+  }
+  const indices = { train: new Uint32Array(source.length - count), validation: new Uint32Array(count) }
+  const filled = { train: 0, validation: 0 }
+  for (let index = 0; index < source.length; index++) {
+    const part = chosen[index] ? 'validation' : 'train'
+    indices[part][filled[part]++] = index
+  }
+  return {
+    train: new Subset(source, indices.train),
+    validation: new Subset(source, indices.validation),
+  }
+}

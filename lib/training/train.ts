@@ -1,0 +1,340 @@
+import type { Loader } from '../../binding.js'
+import { type Batch, batches, trainedSamples } from '../data/batches.js'
+import { checkPictureChannels, openLoader } from '../data/loader.js'
+import type { DataSet } from '../data/source.js'
+import { GoogLeNetError } from '../errors.js'
+import type { GoogLeNet, WeightsChoice } from '../network.js'
+import { checkSameTraining, type FoundCheckpoint, findCheckpoint } from './checkpoint.js'
+import { type EvaluationReport, evaluateInParts } from './evaluate.js'
+import type { EpochRecord, TrainEvent } from './events.js'
+import { addBatch, averages, noSums, Speed } from './metrics.js'
+import { type CheckedTrainOptions, checkTrainOptions, type TrainOptions } from './options.js'
+import { RunFolder } from './runFolder.js'
+import { learningRateAt } from './schedules.js'
+import { beginEpoch, beginTraining, isBetter, type TrainingState } from './state.js'
+
+export type { TrainOptions } from './options.js'
+
+type Events<T = void> = AsyncGenerator<TrainEvent, T, undefined>
+
+/** Points of the training curve that are kept; of a long training every second is, or every third, ... */
+const pointsKept = 4000
+/** Of an image, beside training on it: a forward pass without the backward pass, which costs twice as much. */
+const validationCost = 1 / 3
+
+/**
+ * Trains a network on pictures, telling what happens. The training goes on as the events are read; whoever stops
+ * reading ends it where it is, and an AbortSignal ends it with a checkpoint. With one seed, on the CPU of one
+ * machine, the bits of the result are the same whether it was stopped and resumed or not.
+ *
+ * @throws ERR_GOOGLENET_OPTION, and ERR_GOOGLENET_DATA for data that is not the network's, at once. While it runs:
+ * ERR_GOOGLENET_PICTURE (`onError: 'throw'`) and ERR_GOOGLENET_DATA (nothing could be read), which save a checkpoint
+ * of what was learnt so far; ERR_GOOGLENET_DIVERGED, ERR_GOOGLENET_IO and ERR_GOOGLENET_CHECKPOINT, which leave the
+ * checkpoints as they are.
+ */
+export function train(net: GoogLeNet, data: DataSet, options: TrainOptions = {}): Events {
+  return new Training(net, data, checkTrainOptions(net, data, options)).run()
+}
+
+class Training {
+  readonly #net: GoogLeNet
+  readonly #data: DataSet
+  readonly #options: CheckedTrainOptions
+  /** Samples of an epoch that are trained on. */
+  readonly #samples: number
+  readonly #stepsPerEpoch: number
+  #state: TrainingState
+  #folder: RunFolder | undefined
+  readonly #speed = new Speed()
+  readonly #told = new Set<string>()
+
+  constructor(net: GoogLeNet, data: DataSet, options: CheckedTrainOptions) {
+    const { batchSize, accumulate, seed } = options
+    this.#net = net
+    this.#data = data
+    this.#options = options
+    this.#samples = trainedSamples(data.train.length, batchSize)
+    this.#stepsPerEpoch = Math.ceil(this.#samples / (batchSize * accumulate))
+    const setup = { batchSize, accumulate, seed, samples: data.train.length, classes: data.classes }
+    this.#state = beginTraining(setup)
+  }
+
+  async *run(): Events {
+    const { resume, checkpoint, keep, loaderThreads } = this.#options
+    const resumed = resume === undefined ? undefined : await this.#resume(resume)
+    if (checkpoint !== undefined) {
+      this.#folder = await RunFolder.open(checkpoint, keep, resumed?.checkpoint.path)
+      await this.#folder.writeHistory(this.#state)
+    }
+    const loader = openLoader(checkPictureChannels(this.#net.options.channels), loaderThreads)
+    try {
+      yield this.#startEvent(resumed)
+      yield* this.#runEpochs(loader)
+    } finally {
+      loader.dispose()
+    }
+  }
+
+  async #resume(path: string): Promise<FoundCheckpoint> {
+    const found = await findCheckpoint(path)
+    checkSameTraining(found.checkpoint, this.#net, this.#state.setup)
+    await this.#net.restore(found.checkpoint.snapshot)
+    this.#state = found.checkpoint.state
+    return found
+  }
+
+  async *#runEpochs(loader: Loader): Events {
+    try {
+      while (this.#state.epoch < this.#options.epochs) yield* this.#runEpoch(loader)
+    } catch (error) {
+      if (!this.#isBetweenSteps(error)) throw error
+      yield* this.#save()
+      if (!this.#isAbort(error)) throw error
+      yield this.#endEvent('aborted')
+      return
+    }
+    yield this.#endEvent('done')
+  }
+
+  #isAbort(error: unknown): boolean {
+    return (
+      (error as GoogLeNetError).code === 'ERR_GOOGLENET_ABORTED' && this.#options.signal?.aborted === true
+    )
+  }
+
+  /** Whether an error came while pictures were read or judged: then the state is whole, and worth keeping. */
+  #isBetweenSteps(error: unknown): boolean {
+    const { code } = error as GoogLeNetError
+    if (code === 'ERR_GOOGLENET_DATA') return this.#state.epochSums.samples > 0
+    return code === 'ERR_GOOGLENET_PICTURE' || this.#isAbort(error)
+  }
+
+  async *#runEpoch(loader: Loader): Events {
+    const state = this.#state
+    if (state.position < this.#samples) yield* this.#trainEpoch(loader)
+    const began = performance.now()
+    const report = this.#data.validation.length > 0 ? yield* this.#validate(loader) : undefined
+    const record = this.#epochRecord(report, (performance.now() - began) / 1000)
+    const better = isBetter(report, state.best)
+    if (better && report) state.best = { epoch: record.epoch, top1: report.top1, loss: report.loss }
+    state.epochs.push(record)
+    beginEpoch(state, record.epoch + 1)
+    yield { type: 'epoch', ...record, ...(report && { report }) }
+    yield* this.#save(better)
+  }
+
+  async *#trainEpoch(loader: Loader): Events {
+    const state = this.#state
+    const {
+      batchSize,
+      accumulate,
+      checkpointEvery = Number.POSITIVE_INFINITY,
+      seed,
+      augment,
+      onError,
+      signal,
+    } = this.#options
+    const { imageSize, channels } = this.#net.options
+    const stream = batches(this.#data.train, {
+      batchSize,
+      imageSize,
+      channels: checkPictureChannels(channels),
+      training: { seed, epoch: state.epoch, augment },
+      position: state.position,
+      onError,
+      loader,
+      ...(signal && { signal }),
+    })
+    let group: Batch[] = []
+    let began = performance.now()
+    for await (const batch of stream) {
+      group.push(batch)
+      if (group.length < accumulate && batch.position < this.#samples) continue
+      const trained = await this.#step(group)
+      const seconds = (performance.now() - began) / 1000
+      began += seconds * 1000
+      this.#speed.add(trained, seconds)
+      state.seconds += seconds
+      yield* this.#tell(group.flatMap(({ skipped }) => skipped))
+      yield* this.#report()
+      if (this.#steps % checkpointEvery === 0 && state.position < this.#samples) yield* this.#save()
+      group = []
+    }
+  }
+
+  /** One update from a group of batches; the images that it saw. Not broken off by the signal. */
+  async #step(group: readonly Batch[]): Promise<number> {
+    const state = this.#state
+    const { momentum, weightDecay, nesterov, labelSmoothing } = this.#options
+    const learningRate = this.#learningRate(this.#steps)
+    const averageDecay = Math.min(this.#options.averageDecay, (1 + this.#steps) / (10 + this.#steps))
+    const readable = group.filter(({ labels }) => labels.length > 0)
+    let trained = 0
+    for (const [index, { images, labels }] of readable.entries()) {
+      const accumulate = { index, count: readable.length }
+      const options = {
+        learningRate,
+        momentum,
+        weightDecay,
+        nesterov,
+        labelSmoothing,
+        averageDecay,
+        accumulate,
+      }
+      const metrics = await this.#net.trainStep(images, labels, options)
+      if (!Number.isFinite(metrics.loss)) throw this.#diverged('loss', metrics.loss)
+      addBatch(state.epochSums, metrics, labels.length)
+      addBatch(state.reportSums, metrics, labels.length)
+      trained += labels.length
+    }
+    state.position = group.at(-1)!.position
+    state.skipped += group.reduce((sum, { skipped }) => sum + skipped.length, 0)
+    return trained
+  }
+
+  *#tell(skipped: Batch['skipped']): Generator<TrainEvent> {
+    for (const picture of skipped) {
+      if (this.#told.has(picture.name)) continue
+      this.#told.add(picture.name)
+      yield { type: 'skipped', ...picture }
+    }
+  }
+
+  *#report(): Generator<TrainEvent> {
+    const state = this.#state
+    const { reportEvery, epochs } = this.#options
+    const due = this.#stepInEpoch % reportEvery === 0 || state.position === this.#samples
+    if (!due || state.reportSums.samples === 0) return
+    const record = {
+      epoch: state.epoch,
+      step: this.#steps,
+      learningRate: this.#learningRate(this.#steps - 1),
+      train: averages(state.reportSums),
+      imagesPerSecond: this.#speed.imagesPerSecond,
+    }
+    state.reportSums = noSums()
+    const every = reportEvery * Math.ceil((epochs * this.#stepsPerEpoch) / reportEvery / pointsKept)
+    if (record.step % every < reportEvery) state.steps.push(record)
+    yield {
+      type: 'step',
+      ...record,
+      stepInEpoch: this.#stepInEpoch,
+      stepsPerEpoch: this.#stepsPerEpoch,
+      secondsLeft: this.#secondsLeft(),
+    }
+  }
+
+  async *#validate(loader: Loader): Events<EvaluationReport> {
+    const { validation } = this.#data
+    const { batchSize, resize, onError, signal, reportEvery } = this.#options
+    const parts = evaluateInParts(this.#net, validation, loader, {
+      batchSize,
+      weights: this.#weights,
+      onError,
+      ...(resize !== undefined && { resize }),
+      ...(signal && { signal }),
+    })
+    let part = await parts.next()
+    for (let batch = 1; !part.done; batch++) {
+      if (batch % reportEvery === 0 || part.value === validation.length) {
+        yield { type: 'validating', epoch: this.#state.epoch, done: part.value, samples: validation.length }
+      }
+      part = await parts.next()
+    }
+    yield* this.#tell(part.value.skipped)
+    if (!Number.isFinite(part.value.loss)) throw this.#diverged('validation loss', part.value.loss)
+    return part.value
+  }
+
+  #epochRecord(report: EvaluationReport | undefined, validationSeconds: number): EpochRecord {
+    const { epoch, epochSums, skipped, seconds } = this.#state
+    return {
+      epoch,
+      step: this.#steps,
+      learningRate: this.#learningRate(this.#steps - 1),
+      train: averages(epochSums),
+      ...(report && {
+        validation: { loss: report.loss, top1: report.top1, top5: report.top5, samples: report.samples },
+      }),
+      imagesPerSecond: epochSums.samples / seconds,
+      seconds: seconds + validationSeconds,
+      skipped: skipped + (report?.skipped.length ?? 0),
+    }
+  }
+
+  async *#save(best = false): Events {
+    if (this.#folder === undefined) return
+    const [epoch, step] = [this.#state.epoch, this.#steps]
+    const path = await this.#folder.save(this.#net, this.#state, step, best ? this.#weights : undefined)
+    yield { type: 'checkpoint', path, epoch, step, best }
+  }
+
+  /** Which copy of the weights is judged. */
+  get #weights(): WeightsChoice {
+    return this.#options.averageDecay > 0 ? 'average' : 'weights'
+  }
+
+  get #stepInEpoch(): number {
+    const { batchSize, accumulate } = this.#options
+    return Math.ceil(this.#state.position / (batchSize * accumulate))
+  }
+
+  /** Made since the training began. */
+  get #steps(): number {
+    return this.#state.epoch * this.#stepsPerEpoch + this.#stepInEpoch
+  }
+
+  #learningRate(step: number): number {
+    const { schedule, epochs } = this.#options
+    return learningRateAt(schedule, { step, stepsPerEpoch: this.#stepsPerEpoch, epochs })
+  }
+
+  #secondsLeft(): number {
+    const { epoch, position } = this.#state
+    const epochs = this.#options.epochs - epoch
+    const images = epochs * (this.#samples + this.#data.validation.length * validationCost) - position
+    return images / this.#speed.imagesPerSecond
+  }
+
+  #startEvent(resumed: FoundCheckpoint | undefined): TrainEvent {
+    const { epoch, epochs, steps } = this.#state
+    return {
+      type: 'start',
+      epochs: this.#options.epochs,
+      stepsPerEpoch: this.#stepsPerEpoch,
+      batchSize: this.#options.batchSize,
+      samples: this.#data.train.length,
+      validationSamples: this.#data.validation.length,
+      ...(resumed && {
+        resumed: {
+          path: resumed.checkpoint.path,
+          epoch,
+          step: this.#steps,
+          epochs: [...epochs],
+          steps: [...steps],
+          passedOver: resumed.passedOver,
+        },
+      }),
+    }
+  }
+
+  #endEvent(reason: 'done' | 'aborted'): TrainEvent {
+    const { epochs, best } = this.#state
+    const path = this.#folder?.bestPath
+    return {
+      type: 'end',
+      reason,
+      epochs: [...epochs],
+      ...(best && { best: { epoch: best.epoch, top1: best.top1, ...(path !== undefined && { path }) } }),
+    }
+  }
+
+  #diverged(what: string, value: number): GoogLeNetError {
+    const kept = this.#folder ? `; the checkpoints in ${this.#folder.path} are as they were` : ''
+    return new GoogLeNetError(
+      'ERR_GOOGLENET_DIVERGED',
+      `the ${what} became ${value} in epoch ${this.#state.epoch + 1}, after ${this.#steps} steps, at a learning ` +
+        `rate of ${this.#learningRate(this.#steps)}: lower it, or give the schedule warmupEpochs${kept}`,
+    )
+  }
+}
