@@ -1,6 +1,7 @@
-import type { DecodedBatch, Picture } from '../binding.js'
-import { checkNumber, shown } from './checks.js'
-import { asGoogLeNetError, GoogLeNetError } from './errors.js'
+import { shown } from './checks.js'
+import type { SampleSource } from './data/source.js'
+import { GoogLeNetError } from './errors.js'
+import type { Tensor } from './tensors.js'
 
 /** A picture to classify: the path of a JPEG or PNG file, or its content. */
 export type PictureInput = string | Uint8Array
@@ -23,8 +24,6 @@ export interface Prediction {
   probability: number
 }
 
-const batchSize = 32
-
 /** @throws ERR_GOOGLENET_DTYPE naming the first that is neither a path nor bytes. */
 export function checkPictures(inputs: readonly PictureInput[]): void {
   const good = (input: unknown) => typeof input === 'string' || input instanceof Uint8Array
@@ -37,65 +36,34 @@ export function checkPictures(inputs: readonly PictureInput[]): void {
   )
 }
 
-/** @throws ERR_GOOGLENET_OPTION. */
-export function checkClassifyOptions(
-  options: ClassifyOptions,
-  imageSize: number,
-): { top: number; resize: number } {
-  const { top = 5, resize = Math.round((imageSize * 256) / 224) } = options
+/** Pictures without labels as a source of samples. */
+export function pictureSource(inputs: readonly PictureInput[], classes: readonly string[]): SampleSource {
+  const nameOf = (input: PictureInput, index: number) =>
+    typeof input === 'string' ? `the picture ${input}` : `the picture at ${index} (${shown(input)})`
   return {
-    top: checkNumber('top', top, { min: 1, whole: true }),
-    resize: checkNumber('resize', resize, { min: imageSize, max: 32768, whole: true }),
+    classes,
+    length: inputs.length,
+    sample(index) {
+      const source = inputs[index]!
+      return { source, label: 0, name: nameOf(source, index) }
+    },
   }
 }
 
-/**
- * Classifies pictures batch by batch. `forward` takes their pixels and gives their logits, [n, classes].
- *
- * @throws ERR_GOOGLENET_PICTURE naming the first picture that cannot be read.
- */
-export async function classifyPictures(
-  inputs: readonly PictureInput[],
+/** The `top` most probable classes of each row of logits, most probable first. */
+export function mostProbable(
+  { data, shape }: Tensor,
   labels: readonly string[],
   top: number,
-  by: {
-    decode(pictures: Picture[]): Promise<DecodedBatch>
-    forward(pixels: Uint8Array, count: number): Promise<Float32Array>
-  },
-): Promise<Prediction[][]> {
-  const predictions: Prediction[][] = []
-  for (let first = 0; first < inputs.length; first += batchSize) {
-    const batch = inputs.slice(first, first + batchSize)
-    const pictures = batch.map((source, i) => ({ source, index: first + i }))
-    const { data, failures } = await by.decode(pictures).catch((error) => {
-      throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'classify')
-    })
-    const [failure] = failures
-    if (failure !== undefined) {
-      throw new GoogLeNetError(
-        'ERR_GOOGLENET_PICTURE',
-        `${nameOf(batch[failure.position], first + failure.position)} cannot be read: ${failure.reason}`,
-      )
-    }
-    const logits = await by.forward(data, batch.length)
-    for (let i = 0; i < batch.length; i++) {
-      predictions.push(mostProbable(logits.subarray(i * labels.length, (i + 1) * labels.length), labels, top))
-    }
-  }
-  return predictions
-}
-
-function nameOf(input: PictureInput | undefined, position: number): string {
-  return typeof input === 'string' ? `the picture ${input}` : `the picture at ${position} (${shown(input)})`
-}
-
-/** The `top` most probable classes, most probable first. */
-export function mostProbable(logits: Float32Array, labels: readonly string[], top: number): Prediction[] {
-  const probabilities = softmax(logits)
-  return [...probabilities.keys()]
-    .sort((a, b) => probabilities[b]! - probabilities[a]!)
-    .slice(0, top)
-    .map((index) => ({ label: labels[index]!, index, probability: probabilities[index]! }))
+): Prediction[][] {
+  const [rows = 0, classes = 0] = shape
+  return Array.from({ length: rows }, (_, row) => {
+    const probabilities = softmax(data.subarray(row * classes, (row + 1) * classes))
+    return [...probabilities.keys()]
+      .sort((a, b) => probabilities[b]! - probabilities[a]!)
+      .slice(0, top)
+      .map((index) => ({ label: labels[index]!, index, probability: probabilities[index]! }))
+  })
 }
 
 /** In float64; the largest logit is taken away first, so that nothing overflows. */

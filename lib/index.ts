@@ -1,5 +1,16 @@
-export type { MemoryReport, PlanReport, Precision, StepMetrics } from '../binding.js'
+export type {
+  ColorJitter,
+  MemoryReport,
+  PictureSource,
+  PlanReport,
+  Precision,
+  StepMetrics,
+} from '../binding.js'
 export type { ClassifyOptions, PictureInput, Prediction } from './classify.js'
+export type { AugmentOptions } from './data/augment.js'
+export { type Batch, type BatchesOptions, batches } from './data/batches.js'
+export { ImageFolder, type ImageFolderOptions } from './data/imageFolder.js'
+export type { DataSet, Sample, SampleSource } from './data/source.js'
 export { type ErrorCode, GoogLeNetError } from './errors.js'
 export type { Images } from './images.js'
 export { type Cost, formatSummary, type LayerSummary, type Summary } from './models/summary.js'
@@ -8,3 +19,7 @@ export { type ForwardOptions, type ForwardResult, GoogLeNet, type WeightsChoice 
 export type { CreateOptions, Device, ModelOptions, ResolvedOptions, RunOptions } from './options.js'
 export type { TrainStepOptions } from './steps.js'
 export type { Counters, Snapshot, StateDict, Tensor } from './tensors.js'
+export { type EvaluateOptions, type EvaluationReport, evaluate, type Mistake } from './training/evaluate.js'
+export type { EpochRecord, StepRecord, TrainEvent, TrainMetrics } from './training/events.js'
+export { learningRateAt, type Progress, type Schedule } from './training/schedules.js'
+export { type TrainOptions, train } from './training/train.js'

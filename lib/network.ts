@@ -2,17 +2,18 @@ import type { Loader, MemoryReport, Network, PlanReport, StepMetrics } from '../
 import { checkChoice, checkNumber } from './checks.js'
 import {
   type ClassifyOptions,
-  checkClassifyOptions,
   checkPictures,
-  classifyPictures,
+  mostProbable,
   type PictureInput,
   type Prediction,
+  pictureSource,
 } from './classify.js'
+import { batches } from './data/batches.js'
+import { checkPictureChannels, openLoader } from './data/loader.js'
 import { asGoogLeNetError, GoogLeNetError } from './errors.js'
 import { checkImages, checkLabels, type Images } from './images.js'
 import { trace } from './models/shapes.js'
 import { type Summary, summarize } from './models/summary.js'
-import { binding } from './native.js'
 import { createNetwork, findTensors, getTensors, setTensors, startNetwork } from './nativeNetwork.js'
 import {
   type CheckedOptions,
@@ -23,7 +24,7 @@ import {
   type ResolvedOptions,
   type RunOptions,
 } from './options.js'
-import { CallQueue, checkNotAborted } from './queue.js'
+import { CallQueue } from './queue.js'
 import { checkStepOptions, type TrainStepOptions } from './steps.js'
 import { checkStateDict, compareStateDict, type Snapshot, type StateDict, type Tensor } from './tensors.js'
 import { findModelFile, readModelFile, writeWeightsFile } from './weights/modelFile.js'
@@ -258,22 +259,26 @@ export class GoogLeNet {
   ): Promise<Prediction[] | Prediction[][]> {
     const pictures = typeof input === 'string' || input instanceof Uint8Array ? [input] : input
     checkPictures(pictures)
-    const { channels, imageSize, labels } = this.options
-    const { top, resize } = checkClassifyOptions(options, imageSize)
+    this.#checkUsable()
+    const { imageSize, labels, threads } = this.options
+    const channels = checkPictureChannels(this.options.channels)
+    this.#loader ??= openLoader(channels, threads)
     const { weights = 'weights', signal } = options
-    checkNotAborted(signal)
-    const loader = this.#openLoader()
-    const predictions = await classifyPictures(pictures, labels, top, {
-      async decode(batch) {
-        checkNotAborted(signal)
-        return loader.decode(batch, { kind: 'eval', size: imageSize, resize })
-      },
-      forward: async (data, count) => {
-        const images: Images = { data, shape: [count, channels, imageSize, imageSize], layout: 'nhwc' }
-        const { logits } = await this.forward(images, { weights, heads: 'main', ...(signal && { signal }) })
-        return logits.data
-      },
+    const top = checkNumber('top', options.top ?? 5, { min: 1, whole: true })
+    const asked = batches(pictureSource(pictures, labels), {
+      batchSize: 32,
+      imageSize,
+      channels,
+      onError: 'throw',
+      loader: this.#loader,
+      ...(options.resize !== undefined && { resize: options.resize }),
+      ...(signal && { signal }),
     })
+    const predictions: Prediction[][] = []
+    for await (const { images } of asked) {
+      const { logits } = await this.forward(images, { weights, heads: 'main', ...(signal && { signal }) })
+      predictions.push(...mostProbable(logits, labels, top))
+    }
     return pictures === input ? predictions : predictions[0]!
   }
 
@@ -324,19 +329,6 @@ export class GoogLeNet {
     } catch (error) {
       throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', doing)
     }
-  }
-
-  #openLoader(): Loader {
-    this.#checkUsable()
-    const { channels, threads } = this.options
-    if (channels !== 1 && channels !== 3) {
-      throw new GoogLeNetError(
-        'ERR_GOOGLENET_OPTION',
-        `pictures have 1 channel (grey) or 3 (RGB), the network takes ${channels}; use forward()`,
-      )
-    }
-    this.#loader ??= new binding.Loader({ threads, channels })
-    return this.#loader
   }
 }
 

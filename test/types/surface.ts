@@ -1,18 +1,25 @@
 /** Compiled, never run: what the public surface lets pass and what it does not. */
 import {
+  batches,
   type CreateOptions,
+  type EvaluationReport,
+  evaluate,
   type ForwardResult,
   formatSummary,
   GoogLeNet,
   GoogLeNetError,
+  ImageFolder,
   type Images,
   type ModelOptions,
   type Prediction,
   type ResolvedOptions,
+  type Schedule,
   type Snapshot,
   type StateDict,
   type StepMetrics,
   type Tensor,
+  type TrainEvent,
+  train,
 } from '../../lib/index.js'
 
 /** Fails to compile unless both types are the same. */
@@ -106,6 +113,29 @@ export async function classifying(net: GoogLeNet, pictures: readonly Uint8Array[
   await net.classify(pictures)
   // @ts-expect-error a path or bytes
   await net.classify(5)
+}
+
+export async function training(net: GoogLeNet) {
+  const data = await ImageFolder.open('pictures/', { split: { validation: 0.1 }, seed: 1 })
+  const schedule: Schedule = { kind: 'step', learningRate: 0.1, factor: 0.96, everyEpochs: 8 }
+  for await (const event of train(net, data, { epochs: 1, batchSize: 32, schedule, checkpoint: 'run/' })) {
+    same<typeof event, TrainEvent>()
+    // The kind of event decides what it holds.
+    if (event.type === 'step') same<typeof event.learningRate, number>()
+    else if (event.type === 'skipped') same<typeof event.reason, string>()
+    else if (event.type === 'end') same<typeof event.reason, 'done' | 'aborted'>()
+    // @ts-expect-error a checkpoint has no learning rate
+    if (event.type === 'checkpoint') event.learningRate
+  }
+  const report = await evaluate(net, data.validation)
+  same<typeof report, EvaluationReport>()
+  for await (const { images, labels } of batches(data.train, { batchSize: 8, imageSize: 224 })) {
+    await net.trainStep(images, labels, { learningRate: 0.1 })
+  }
+  // @ts-expect-error there is no such schedule
+  const wrong: Schedule = { kind: 'exponential', learningRate: 0.1 }
+  // @ts-expect-error a network is no data set
+  train(net, net, { schedule: wrong })
 }
 
 export function describing(net: GoogLeNet, options: ModelOptions) {
