@@ -19,19 +19,19 @@ inline uint8_t to_byte(float value) {
 
 GOOGLENET_SIMD void blend_with(float other, float factor, size_t bytes, uint8_t* data) {
   const float rest = other * (1.0f - factor);
-  for (size_t i = 0; i < bytes; ++i) data[i] = to_byte(data[i] * factor + rest);
+  for (size_t i = 0; i < bytes; i++) data[i] = to_byte(data[i] * factor + rest);
 }
 
 float mean_grey(size_t pixels, int channels, const uint8_t* data) {
   double sum = 0;
-  for (size_t i = 0; i < pixels; ++i) sum += channels == 1 ? data[i] : grey(data + 3 * i);
+  for (size_t i = 0; i < pixels; i++) sum += channels == 1 ? data[i] : grey(data + 3 * i);
   return static_cast<float>(sum / static_cast<double>(pixels));
 }
 
 GOOGLENET_SIMD void blend_with_grey(float factor, size_t pixels, uint8_t* data) {
   for (size_t i = 0; i < pixels; ++i, data += 3) {
     const float rest = grey(data) * (1.0f - factor);
-    for (int c = 0; c < 3; ++c) data[c] = to_byte(data[c] * factor + rest);
+    for (int c = 0; c < 3; c++) data[c] = to_byte(data[c] * factor + rest);
   }
 }
 
@@ -39,7 +39,7 @@ GOOGLENET_SIMD void blend_with_grey(float factor, size_t pixels, uint8_t* data) 
 
 void apply_jitter(const Jitter& jitter, size_t pixels, int channels, uint8_t* data) {
   const size_t bytes = pixels * channels;
-  for (int i = 0; i < jitter.count; ++i) {
+  for (int i = 0; i < jitter.count; i++) {
     const auto [adjustment, factor] = jitter.steps[i];
     switch (adjustment) {
       case Adjustment::Brightness:

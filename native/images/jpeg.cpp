@@ -33,7 +33,7 @@ bool has_end_marker(std::span<const uint8_t> scan) {
 /// Inks as Adobe writes them and everybody reads them: 255 is none.
 void cmyk_to_rgb(uint8_t* row, int count) {
   for (int i = 0; i < count; ++i, row += 4) {
-    for (int c = 0; c < 3; ++c) row[c] = static_cast<uint8_t>((row[c] * row[3] + 127) / 255);
+    for (int c = 0; c < 3; c++) row[c] = static_cast<uint8_t>((row[c] * row[3] + 127) / 255);
   }
 }
 
@@ -117,7 +117,7 @@ Extent JpegReader::open(std::span<const uint8_t> bytes) {
   }
   if (jpeg_has_multiple_scans(&decompress_)) {
     int64_t blocks = 0;
-    for (int i = 0; i < decompress_.num_components; ++i) {
+    for (int i = 0; i < decompress_.num_components; i++) {
       const jpeg_component_info& component = decompress_.comp_info[i];
       blocks += int64_t{component.width_in_blocks} * component.height_in_blocks;
     }
@@ -181,7 +181,7 @@ void JpegReader::read_rows(const Target& target, Resizer& resizer) {
   row_.resize(static_cast<size_t>(width) * 4 + kRowPadding);
   const size_t pixel = is_cmyk() ? 4 : static_cast<size_t>(pixel_bytes(target.channels));
   uint8_t* needed = row_.data() + (static_cast<size_t>(columns.first) - left) * pixel;
-  for (int i = 0; i < rows.count; ++i) {
+  for (int i = 0; i < rows.count; i++) {
     catch_jump(jump_, [this] {
       JSAMPROW row = row_.data();
       jpeg_read_scanlines(&decompress_, &row, 1);

@@ -24,7 +24,7 @@ void lay_over_white(uint8_t* row, int count) {
   for (int i = 0; i < count; ++i, row += kPixel) {
     const int alpha = row[3];
     if (alpha == 255) continue;
-    for (int c = 0; c < 3; ++c) {
+    for (int c = 0; c < 3; c++) {
       row[c] = static_cast<uint8_t>((row[c] * alpha + 255 * (255 - alpha) + 127) / 255);
     }
   }
@@ -115,12 +115,12 @@ void PngReader::read(const Target& target, Resizer& resizer) {
   const size_t first = static_cast<size_t>(resizer.columns().first) * kPixel;
   if (interlaced) {
     read_interlaced();
-    for (int y = rows.first; y < rows.end(); ++y) push(pixels_.data() + y * stride + first, target, resizer);
+    for (int y = rows.first; y < rows.end(); y++) push(pixels_.data() + y * stride + first, target, resizer);
     pixels_ = {};
     return;
   }
   pixels_.resize(stride + kRowPadding);
-  for (int y = 0; y < rows.end(); ++y) {
+  for (int y = 0; y < rows.end(); y++) {
     catch_jump(jump_, [this] { png_read_row(png_, pixels_.data(), nullptr); });
     if (y >= rows.first) push(pixels_.data() + first, target, resizer);
   }
@@ -130,7 +130,7 @@ void PngReader::read_interlaced() {
   const size_t stride = static_cast<size_t>(picture_.width) * kPixel;
   pixels_.resize(stride * picture_.height + kRowPadding);
   std::vector<png_bytep> rows(picture_.height);
-  for (int y = 0; y < picture_.height; ++y) rows[y] = pixels_.data() + y * stride;
+  for (int y = 0; y < picture_.height; y++) rows[y] = pixels_.data() + y * stride;
   catch_jump(jump_, [&] { png_read_image(png_, rows.data()); });
 }
 

@@ -26,7 +26,7 @@ void check_held_bytes(Extent picture, int64_t bytes, const char* kind) {
 }
 
 void pixels_to_luma(uint8_t* row, int count) {
-  for (int i = 0; i < count; ++i) row[i] = luma(row[4 * i], row[4 * i + 1], row[4 * i + 2]);
+  for (int i = 0; i < count; i++) row[i] = luma(row[4 * i], row[4 * i + 1], row[4 * i + 2]);
 }
 
 }  // namespace googlenet::images

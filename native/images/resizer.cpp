@@ -44,30 +44,32 @@ __m256i weigh_pixels(const uint8_t* a, const int16_t* weights_a, const uint8_t* 
 }
 
 /// Four output pixels at a time; up to 16 bytes past the end of `out` are overwritten.
-void resize_row_rgb(const uint8_t* row, int origin, const Filter& filter, int size, uint8_t* out) {
+void resize_row_rgb(const uint8_t* row, const Filter& filter, int size, uint8_t* out) {
   const __m128i drop_unused = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
-  const auto weigh = [&](int i, int j) {
-    i = std::min(i, size - 1);
-    j = std::min(j, size - 1);
-    return weigh_pixels(
-        row + 4 * static_cast<ptrdiff_t>(filter.spans[i].first - origin), filter.weights_of(i),
-        row + 4 * static_cast<ptrdiff_t>(filter.spans[j].first - origin), filter.weights_of(j), filter.taps);
-  };
-  for (int x = 0; x < size; x += 4) {
-    const __m256i words = _mm256_packs_epi32(weigh(x, x + 2), weigh(x + 1, x + 3));
+  const int taps = filter.taps;
+  const Span* spans = filter.spans.data();
+  const int16_t* weights = filter.weights.data();
+  const int origin = filter.reach.first;
+  for (int x = 0; x < size; x += 4, spans += 4, weights += 4 * static_cast<ptrdiff_t>(taps)) {
+    const auto weigh = [&](int i, int j) {
+      return weigh_pixels(row + 4 * static_cast<ptrdiff_t>(spans[i].first - origin), weights + i * taps,
+                          row + 4 * static_cast<ptrdiff_t>(spans[j].first - origin), weights + j * taps,
+                          taps);
+    };
+    const __m256i words = _mm256_packs_epi32(weigh(0, 2), weigh(1, 3));
     const __m128i pixels =
         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 3 * x), _mm_shuffle_epi8(pixels, drop_unused));
   }
 }
 
-void resize_row_grey(const uint8_t* row, int origin, const Filter& filter, int size, uint8_t* out) {
-  for (int x = 0; x < size; ++x) {
+void resize_row_grey(const uint8_t* row, const Filter& filter, int size, uint8_t* out) {
+  for (int x = 0; x < size; x++) {
     const auto [first, count] = filter.spans[x];
-    const uint8_t* pixels = row + (first - origin);
+    const uint8_t* pixels = row + (first - filter.reach.first);
     const int16_t* weights = filter.weights_of(x);
     int sum = kHalf;
-    for (int t = 0; t < count; ++t) sum += pixels[t] * weights[t];
+    for (int t = 0; t < count; t++) sum += pixels[t] * weights[t];
     out[x] = static_cast<uint8_t>(sum >> Filter::kBits);
   }
 }
@@ -84,16 +86,17 @@ void Filter::build(int in, double low, double high, int out, bool mirror) {
   const auto end = [&](int i) { return std::min(static_cast<int>(centre(i) + support + 0.5), in); };
   reach = {begin(0), end(out - 1) - begin(0)};
   int longest = 0;
-  for (int i = 0; i < out; ++i) longest = std::max(longest, end(i) - begin(i));
+  for (int i = 0; i < out; i++) longest = std::max(longest, end(i) - begin(i));
   taps = (longest + 3) / 4 * 4;
-  spans.resize(out);
-  weights.assign(static_cast<size_t>(out) * taps, 0);
-  for (int i = 0; i < out; ++i) {
+  const int padded = (out + 3) / 4 * 4;
+  spans.assign(padded, {reach.first, 0});
+  weights.assign(static_cast<size_t>(padded) * taps, 0);
+  for (int i = 0; i < out; i++) {
     const auto weight = [&](int source) {
       return std::max(0.0, 1.0 - std::abs((source + 0.5 - centre(i)) * slope));
     };
     double total = 0;
-    for (int source = begin(i); source < end(i); ++source) total += weight(source);
+    for (int source = begin(i); source < end(i); source++) total += weight(source);
     const double unit = (1 << kBits) / total;
     // Near the far end a span begins earlier, with weights of 0, so that all `taps` pixels exist.
     const int first = std::min(begin(i), std::max(reach.end() - taps, reach.first));
@@ -103,7 +106,7 @@ void Filter::build(int in, double low, double high, int out, bool mirror) {
     // Differences of the rounded running sum: the weights add up exactly, so flat areas stay as they are.
     double sum = 0;
     int before = 0;
-    for (int source = begin(i); source < end(i); ++source) {
+    for (int source = begin(i); source < end(i); source++) {
       sum += weight(source);
       const int now = static_cast<int>(sum * unit + 0.5);
       *row++ = static_cast<int16_t>(now - before);
@@ -124,7 +127,7 @@ void Resizer::begin(Extent picture, const Target& target) {
 
 void Resizer::push(const uint8_t* row) {
   const auto resize_row = target_.channels == 1 ? resize_row_grey : resize_row_rgb;
-  resize_row(row, horizontal_.reach.first, horizontal_, target_.size, held_row(pushed_));
+  resize_row(row, horizontal_, target_.size, held_row(pushed_));
   ++pushed_;
   while (written_ < target_.size && vertical_.spans[written_].end() <= pushed_) write_row(written_++);
 }
@@ -140,7 +143,7 @@ void Resizer::write_row(int y) {
   const int16_t* weights = vertical_.weights_of(y);
   // An odd last row is paired with itself: the weight past the span is 0.
   sources_.resize(count + 1);
-  for (int t = 0; t <= count; ++t) sources_[t] = held_row(first + std::min(t, count - 1));
+  for (int t = 0; t <= count; t++) sources_[t] = held_row(first + std::min(t, count - 1));
   for (int i = 0; i < bytes; i += 16) {
     __m256i low = _mm256_set1_epi32(kHalf);
     __m256i high = low;

@@ -37,7 +37,7 @@ struct Filter {
 
   int taps = 0;  // length of each output's weights, a multiple of 4: past the span's count they are 0
   Span reach{};  // the source pixels that any output reads
-  std::vector<Span> spans;
+  std::vector<Span> spans;  // padded to a multiple of 4 with outputs that weigh nothing, as are the weights
   std::vector<int16_t> weights;
 
   /// Of `in` source pixels, [low, high) become `out` pixels; with `mirror` in reverse order.

@@ -47,7 +47,7 @@ Box central_box(const TrainTransform& transform, Extent picture) {
 Box random_box(const TrainTransform& transform, Extent picture, Draws& draws) {
   constexpr int kTries = 10;
   const double whole = static_cast<double>(picture.width) * picture.height;
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < kTries; i++) {
     const double area = whole * draws.between(transform.area[0], transform.area[1]);
     const double aspect =
         std::exp(draws.between(std::log(transform.aspect[0]), std::log(transform.aspect[1])));
