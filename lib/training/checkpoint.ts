@@ -130,7 +130,7 @@ function isState(state: TrainingState): boolean {
   const whole = (...values: unknown[]) =>
     values.every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
   const sums = (found: MetricSums) =>
-    whole(found?.samples, found.top1, found.top5) &&
+    whole(found?.samples, found?.top1, found?.top5) &&
     Number.isFinite(found.loss) &&
     Array.isArray(found.headLosses)
   return (
@@ -138,7 +138,7 @@ function isState(state: TrainingState): boolean {
     Number.isFinite(state.seconds) &&
     sums(state.reportSums) &&
     sums(state.epochSums) &&
-    typeof state.setup === 'object' &&
+    state.setup instanceof Object &&
     Array.isArray(state.epochs) &&
     Array.isArray(state.steps) &&
     (state.best === undefined || whole(state.best.epoch))

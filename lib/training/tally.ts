@@ -36,7 +36,7 @@ export class Tally {
       if (value > logits[predicted]!) predicted = i
       if (value > own || (value === own && i < label)) rank++
     }
-    if (Number.isNaN(own)) rank = logits.length
+    if (Number.isNaN(own)) rank = Number.POSITIVE_INFINITY
     const highest = logits[predicted]!
     const logSum = Math.log(logits.reduce((sum, value) => sum + Math.exp(value - highest), 0))
     this.samples++

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import type { DataSet } from '../../lib/data/source.js'
+import type { CreateOptions } from '../../lib/index.js'
+import { GoogLeNet } from '../../lib/network.js'
+import type { Snapshot } from '../../lib/tensors.js'
+import type { TrainEvent } from '../../lib/training/events.js'
+import { type TrainOptions, train } from '../../lib/training/train.js'
+
+export type EventOf<T extends TrainEvent['type']> = Extract<TrainEvent, { type: T }>
+
+/** The smallest network that trains, for data with named classes. */
+export function smallNet(classes: readonly string[], options: CreateOptions = {}): Promise<GoogLeNet> {
+  return GoogLeNet.create({ classes, imageSize: 64, aux: false, seed: 1, device: 'cpu', ...options })
+}
+
+export async function collect(
+  net: GoogLeNet,
+  data: DataSet,
+  options: TrainOptions,
+  onEvent: (event: TrainEvent) => void = () => {},
+): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = []
+  for await (const event of train(net, data, options)) {
+    events.push(event)
+    onEvent(event)
+  }
+  return events
+}
+
+export function ofType<T extends TrainEvent['type']>(events: readonly TrainEvent[], type: T): EventOf<T>[] {
+  return events.filter((event): event is EventOf<T> => event.type === type)
+}
+
+/** What of a training does not depend on the clock. */
+export function timeless(events: readonly TrainEvent[]): unknown[] {
+  const clock = new Set(['seconds', 'secondsLeft', 'imagesPerSecond'])
+  return JSON.parse(JSON.stringify(events, (key, value) => (clock.has(key) ? undefined : value)))
+}
+
+/** A digest of every bit of a snapshot, and its counters. */
+export function digest({ counters, ...sets }: Snapshot): Record<string, unknown> {
+  const bits = Object.entries(sets).map(([set, dict]) => {
+    const hash = createHash('sha256')
+    for (const name of [...dict.keys()].sort()) {
+      const { data } = dict.get(name)!
+      hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
+    return [set, hash.digest('hex')]
+  })
+  return { counters, ...Object.fromEntries(bits) }
+}
