@@ -37,7 +37,7 @@ export function bytes(value: number): string {
 /** The 95 % interval of a share measured on `samples` (Wilson, 1927). */
 export function interval(share: number, samples: number): [low: number, high: number] {
   if (samples === 0) return [0, 1]
-  const z = 1.96
+  const z = 1.959964
   const centre = share + z ** 2 / (2 * samples)
   const spread = z * Math.sqrt((share * (1 - share)) / samples + z ** 2 / (4 * samples ** 2))
   const scale = 1 + z ** 2 / samples

@@ -38,6 +38,10 @@ export class TrainingHistory {
       case 'start':
         this.plannedEpochs = event.epochs
         this.stepsPerEpoch = event.stepsPerEpoch
+        if (event.resumed) {
+          this.epochs.push(...event.resumed.epochs)
+          this.steps.push(...event.resumed.steps)
+        }
         break
       case 'step': {
         const { epoch, step, learningRate, train, imagesPerSecond } = event

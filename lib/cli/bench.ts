@@ -1,0 +1,128 @@
+import type { Command } from 'commander'
+import type { Precision } from '../../binding.js'
+import { checkChoice } from '../checks.js'
+import { GoogLeNetError } from '../errors.js'
+import type { GoogLeNet } from '../network.js'
+import { checkNotAborted } from '../queue.js'
+import { rate } from '../report/format.js'
+import { table } from '../table.js'
+import { number, numbers, whole } from './arguments.js'
+import { openProgress } from './display.js'
+import { interruptible } from './interrupt.js'
+import { print, printJson } from './output.js'
+
+interface Flags {
+  batchSize: number[]
+  precision?: string
+  imageSize: number
+  seconds: number
+  device: 'auto'
+  threads: number
+  json?: boolean
+}
+
+interface Measurement {
+  work: 'inference' | 'training'
+  precision: Precision
+  batchSize: number
+  imagesPerSecond: number
+}
+
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .description('Measures how many images a second this machine classifies and trains on.')
+    .option(
+      '--batch-size <list>',
+      'images in a batch',
+      numbers('--batch-size', { min: 1, whole: true }),
+      [1, 32],
+    )
+    .option('--precision <list>', 'fp32, bf16, fp16; those that the machine has when left out')
+    .option('--image-size <pixels>', 'height and width of the images', whole('--image-size', 64), 224)
+    .option('--seconds <s>', 'for each measurement, at least', number('--seconds', { min: 0 }), 3)
+    .option('--device <name>', 'auto, cpu, cuda or cuda:<number>', 'auto')
+    .option('--threads <n>', 'threads of the CPU; 0 is every core', whole('--threads', 0), 0)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  googlenet bench
+  googlenet bench --batch-size 8,64 --precision bf16 --image-size 128`,
+    )
+    .action(bench)
+}
+
+async function bench(flags: Flags): Promise<void> {
+  const { GoogLeNet } = await import('../network.js')
+  const { imageSize, device, threads } = flags
+  const measured: Measurement[] = []
+  const asked = flags.precision
+    ?.split(',')
+    .map((name) => checkChoice<Precision>('--precision', name, ['fp32', 'bf16', 'fp16']))
+  const precisions: Precision[] = asked ?? ['fp32', 'bf16', 'fp16']
+  const progress = openProgress(flags.json)
+  await interruptible(async (signal) => {
+    for (const [done, precision] of precisions.entries()) {
+      try {
+        using net = await GoogLeNet.create({ imageSize, precision, device, threads })
+        for (const work of ['inference', 'training'] as const) {
+          for (const batchSize of flags.batchSize) {
+            progress.update(`${work}, ${precision}, batch ${batchSize}`, done, precisions.length, '')
+            const step = work === 'inference' ? inferenceStep(net, batchSize) : trainingStep(net, batchSize)
+            const imagesPerSecond = batchSize * (await stepsPerSecond(step, flags.seconds, signal))
+            measured.push({ work, precision, batchSize, imagesPerSecond })
+          }
+        }
+      } catch (error) {
+        const absent = error instanceof GoogLeNetError && error.code === 'ERR_GOOGLENET_PRECISION'
+        if (asked || !absent) throw error
+      }
+    }
+  }).finally(() => progress.clear())
+  if (flags.json) return printJson({ imageSize, measured })
+  const rows = measured.map((one) => [
+    one.work,
+    one.precision,
+    String(one.batchSize),
+    rate(one.imagesPerSecond),
+  ])
+  print(`GoogLeNet, images of ${imageSize} x ${imageSize}, 1000 classes\n`)
+  print(table(['work', 'precision', 'batch', 'speed'], rows, 2))
+}
+
+function inferenceStep(net: GoogLeNet, batchSize: number): () => Promise<unknown> {
+  const images = noise(net, batchSize)
+  return () => net.forward(images, { heads: 'main' })
+}
+
+function trainingStep(net: GoogLeNet, batchSize: number): () => Promise<unknown> {
+  const images = noise(net, batchSize)
+  const labels = Int32Array.from({ length: batchSize }, (_, index) => index % net.options.classes)
+  return () => net.trainStep(images, labels, { learningRate: 0.01, momentum: 0.9 })
+}
+
+/** Pixels without a pattern: dense arithmetic takes as long for them as for photographs. */
+function noise(net: GoogLeNet, batchSize: number) {
+  const { channels, imageSize } = net.options
+  const data = new Uint8Array(batchSize * channels * imageSize ** 2)
+  for (let i = 0; i < data.length; i++) data[i] = Math.imul(i + 1, 2654435761) >>> 24
+  return { data, shape: [batchSize, channels, imageSize, imageSize], layout: 'nhwc' } as const
+}
+
+/** The first call compiles the plan and is not timed. */
+async function stepsPerSecond(
+  step: () => Promise<unknown>,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<number> {
+  await step()
+  const start = performance.now()
+  for (let steps = 1; ; steps++) {
+    checkNotAborted(signal)
+    await step()
+    const passed = (performance.now() - start) / 1000
+    if (passed >= seconds) return steps / passed
+  }
+}

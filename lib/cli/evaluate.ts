@@ -1,0 +1,115 @@
+import type { Command } from 'commander'
+import type { SampleSource } from '../data/source.js'
+import { GoogLeNetError } from '../errors.js'
+import { count, decimal, duration, percent, rate } from '../report/format.js'
+import { table } from '../table.js'
+import type { EvaluationReport } from '../training/evaluate.js'
+import { addDeviceOptions, type DeviceFlags, deviceOptions, whole } from './arguments.js'
+import { openProgress } from './display.js'
+import { networkFacts } from './facts.js'
+import { interruptible } from './interrupt.js'
+import { bar, paint, print, printJson } from './output.js'
+import { writeReport } from './session.js'
+
+interface Flags extends DeviceFlags {
+  batchSize: number
+  report?: string
+  json?: boolean
+}
+
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('Measures how well a network does on pictures whose classes are known.')
+    .argument('<model>', 'a run folder (its best weights), a weights file or a checkpoint')
+    .argument('<data>', 'a folder with one folder of pictures a class, named as the classes of the network')
+    .option('--batch-size <n>', 'pictures at once', whole('--batch-size', 1), 32)
+    .option('--report <file>', 'write a page with the confusion matrix and the worst mistakes')
+  addDeviceOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+Of a data set with train/ and val/ folders, the pictures in val/ are taken.
+
+Examples:
+  googlenet evaluate run/ other-pictures/
+  googlenet evaluate run/ other-pictures/ --report mistakes.html`,
+    )
+    .action(evaluateCommand)
+}
+
+async function evaluateCommand(model: string, path: string, flags: Flags): Promise<void> {
+  const { ImageFolder } = await import('../data/imageFolder.js')
+  const { GoogLeNet } = await import('../network.js')
+  const { evaluate } = await import('../training/evaluate.js')
+  const data = await ImageFolder.open(path)
+  using net = await GoogLeNet.open(model, deviceOptions(flags))
+  const source = relabel(data.validation.length > 0 ? data.validation : data.train, net.options.labels)
+  const progress = openProgress(flags.json === true)
+  const report = await interruptible((signal) =>
+    evaluate(net, source, {
+      batchSize: flags.batchSize,
+      signal,
+      onProgress: (done, samples) => progress.update('evaluating', done, samples, ''),
+    }).finally(() => progress.clear()),
+  )
+  if (flags.report) {
+    await writeReport(flags.report, net, {
+      title: `GoogLeNet on ${path}`,
+      subtitle: `The network of ${model}, tried on ${count(report.samples)} pictures`,
+      state: 'done',
+      evaluated: { on: `${count(report.samples)} pictures`, report, source },
+      configuration: networkFacts(net),
+    })
+  }
+  if (flags.json)
+    printJson({ model, data: path, ...report, ...(flags.report ? { report: flags.report } : {}) })
+  else printEvaluation(report)
+  if (flags.report && !flags.json) print(`\nThe report: ${flags.report}`)
+}
+
+/**
+ * The source with the labels of a network: its classes are found by name, and may be some of the network's.
+ *
+ * @throws ERR_GOOGLENET_DATA for a class that the network does not know.
+ */
+export function relabel(source: SampleSource, labels: readonly string[]): SampleSource {
+  const known = new Map(labels.map((label, index) => [label, index]))
+  const unknown = source.classes.filter((name) => !known.has(name))
+  if (unknown.length > 0) {
+    const some = (names: readonly string[]) =>
+      `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', ...' : ''}`
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_DATA',
+      `the network does not know the classes ${some(unknown)}; it knows ${some(labels)}`,
+    )
+  }
+  const indices = source.classes.map((name) => known.get(name)!)
+  return {
+    classes: labels,
+    length: source.length,
+    sample: (index) => {
+      const sample = source.sample(index)
+      return { ...sample, label: indices[sample.label]! }
+    },
+  }
+}
+
+/** The figures, and each class's, from the hardest to the easiest. */
+export function printEvaluation(report: EvaluationReport): void {
+  const { classes, top1, top5, loss, samples, seconds, imagesPerSecond, skipped } = report
+  print(`${paint('bold', `top-1 ${percent(top1)}`)}, top-5 ${percent(top5)}, loss ${decimal(loss)}`)
+  print(`${count(samples)} pictures in ${duration(seconds)}, ${rate(imagesPerSecond)}`)
+  if (skipped.length > 0)
+    print(
+      `${count(skipped.length)} pictures could not be read, first ${skipped[0]!.name}: ${skipped[0]!.reason}`,
+    )
+  if (classes.length > 30) return
+  print()
+  const rows = report.perClass
+    .filter((one) => one.samples > 0)
+    .sort((a, b) => a.top1 - b.top1)
+    .map((one) => [one.label, String(one.samples), percent(one.top1), bar(one.top1, 24).padEnd(24)])
+  print(table(['class', 'pictures', 'top-1', ''.padEnd(24)], rows, 1))
+}

@@ -1,0 +1,153 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { SystemReport } from '../../binding.js'
+import { packageRoot, packageVersion } from '../packageRoot.js'
+
+/** What `doctor` finds; `addon` is the native part, which may be absent. */
+export interface MachineReport {
+  package: { version: string; path: string; node: string; system: string }
+  cpu: { model: string; cores: number; features: string[] }
+  memory: { total: number; free: number }
+  addon: ({ loaded: true } & SystemReport) | { loaded: false; reason: string }
+  gpu: GpuReport
+  missing: Need[]
+}
+
+export interface GpuReport {
+  devices: string[]
+  driver?: string
+  /** Where each library was found. */
+  libraries: Record<GpuLibrary, string | undefined>
+}
+
+/** Something that is not there, what it is for, and the command that brings it. */
+export interface Need {
+  what: string
+  neededFor: string
+  command: string
+}
+
+const gpuLibraries = { cuda: 'libcuda.so.1', cudnn: 'libcudnn.so.9', cublas: 'libcublas.so.12' } as const
+export type GpuLibrary = keyof typeof gpuLibraries
+
+/** Instruction sets that oneDNN chooses its kernels by, as Linux names them. */
+const telling = [
+  'sse4_1',
+  'avx',
+  'avx2',
+  'fma',
+  'avx512f',
+  'avx512_vnni',
+  'avx512_bf16',
+  'avx512_fp16',
+  'amx_bf16',
+]
+
+/** Looks the machine over; needs nothing but Node.js. `root` is where the file system begins, for tests. */
+export async function inspectMachine(root = '/'): Promise<MachineReport> {
+  const gpu = findGpu(root)
+  const addon = await loadAddon()
+  return {
+    package: {
+      version: packageVersion,
+      path: packageRoot,
+      node: process.versions.node,
+      system: `${process.platform} ${release()}, ${process.arch}`,
+    },
+    cpu: {
+      model: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      features: cpuFeatures(root),
+    },
+    memory: { total: totalmem(), free: freemem() },
+    addon,
+    gpu,
+    missing: [...(addon.loaded ? [] : addonNeeds(root)), ...(gpu.devices.length > 0 ? gpuNeeds(gpu) : [])],
+  }
+}
+
+async function loadAddon(): Promise<MachineReport['addon']> {
+  try {
+    const { binding } = await import('../native.js')
+    return { loaded: true, ...binding.system() }
+  } catch (error) {
+    return { loaded: false, reason: (error as Error).message }
+  }
+}
+
+function cpuFeatures(root: string): string[] {
+  const flags = /^flags\s*:(.*)$/m.exec(readText(join(root, 'proc/cpuinfo')) ?? '')?.[1]?.split(' ') ?? []
+  return telling.filter((feature) => flags.includes(feature))
+}
+
+function findGpu(root: string): GpuReport {
+  const device = join(root, 'dev')
+  const devices = (existsSync(device) ? readdirSync(device) : []).filter((name) => /^nvidia\d+$/.test(name))
+  const driver = /Kernel Module\s+(?:for \S+\s+)?([\d.]+)/.exec(
+    readText(join(root, 'proc/driver/nvidia/version')) ?? '',
+  )
+  const folders = libraryFolders(root)
+  const find = (name: string) => folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+  return {
+    devices: devices.map((name) => `/dev/${name}`),
+    ...(driver?.[1] ? { driver: driver[1] } : {}),
+    libraries: {
+      cuda: find(gpuLibraries.cuda),
+      cudnn: find(gpuLibraries.cudnn),
+      cublas: find(gpuLibraries.cublas),
+    },
+  }
+}
+
+/** Where the dynamic linker and NVIDIA's installers put libraries. */
+function libraryFolders(root: string): string[] {
+  const named = (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  const usual = [
+    'usr/lib/x86_64-linux-gnu',
+    'lib/x86_64-linux-gnu',
+    'usr/lib64',
+    'usr/lib',
+    'usr/local/lib',
+    'usr/local/cuda/lib64',
+    'usr/local/nvidia/lib64',
+    'usr/lib/wsl/lib',
+  ]
+  return [...named, ...usual.map((folder) => join(root, folder))]
+}
+
+function addonNeeds(root: string): Need[] {
+  const found = (...paths: string[]) => paths.some((path) => existsSync(join(root, path)))
+  const present = {
+    'g++': found('usr/bin/g++'),
+    make: found('usr/bin/make'),
+    cmake: found('usr/bin/cmake', 'usr/local/bin/cmake'),
+    'libdnnl-dev': found('usr/include/dnnl.hpp', 'usr/include/x86_64-linux-gnu/dnnl.hpp'),
+    'libjpeg-dev': found('usr/include/jpeglib.h'),
+    'libpng-dev': found('usr/include/png.h'),
+  }
+  const packages = Object.entries(present)
+    .filter(([, there]) => !there)
+    .map(([name]) => name)
+  const build = { what: 'the native addon', neededFor: 'everything', command: 'npm run setup' }
+  if (packages.length === 0) return [build]
+  const command = `apt-get update && apt-get install -y ${packages.join(' ')}`
+  return [{ what: packages.join(', '), neededFor: 'building the native addon', command }, build]
+}
+
+function gpuNeeds({ driver, libraries }: GpuReport): Need[] {
+  const needs: Need[] = []
+  const need = (what: string, command: string) => needs.push({ what, neededFor: 'device cuda', command })
+  if (!driver || !libraries.cuda) need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
+  if (!libraries.cudnn) need(`cuDNN 9 (${gpuLibraries.cudnn})`, 'apt-get install -y libcudnn9-cuda-12')
+  if (!libraries.cublas) need(`cuBLAS 12 (${gpuLibraries.cublas})`, 'apt-get install -y libcublas-12-6')
+  return needs
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,158 @@
+import { type Command, Option } from 'commander'
+import type { Schedule } from '../training/schedules.js'
+import type { TrainOptions } from '../training/train.js'
+import { type DeviceFlags, type NetworkFlags, number, numbers, pick, share, whole } from './arguments.js'
+
+const schedules = ['constant', 'step', 'linear', 'cosine', 'polynomial'] as const
+
+/** What `train` takes on the command line. */
+export interface TrainFlags extends NetworkFlags, DeviceFlags {
+  out: string
+  resume?: boolean
+  from?: string
+  epochs: number
+  batchSize: number
+  lr: number
+  schedule: (typeof schedules)[number]
+  finalLr: number
+  power: number
+  warmup: number
+  momentum: number
+  weightDecay: number
+  nesterov?: boolean
+  labelSmoothing: number
+  ema: number
+  accumulate: number
+  seed: number
+  validation: number
+  area: [number, number]
+  aspect: [number, number]
+  flip: number
+  jitter: [number, number, number]
+  onError: 'skip' | 'throw'
+  loaderThreads: number
+  keep: number
+  checkpointEvery?: number
+  reportEvery: number
+  json?: boolean
+}
+
+const below1 = { min: 0, below: 1 }
+const positive = { min: 0 }
+
+export function addOptimizerOptions(command: Command): Command {
+  return command
+    .optionsGroup('Training:')
+    .option('--epochs <n>', 'times through the pictures', whole('--epochs', 1), 30)
+    .option('--batch-size <n>', 'pictures in a step', whole('--batch-size', 1), 32)
+    .option('--lr <rate>', 'learning rate at its highest', number('--lr', positive), 0.02)
+    .addOption(
+      new Option('--schedule <kind>', 'how the learning rate goes').choices(schedules).default('linear'),
+    )
+    .option(
+      '--final-lr <rate>',
+      'where it ends, but for constant and step',
+      number('--final-lr', positive),
+      0,
+    )
+    .option('--power <p>', 'of the polynomial schedule', number('--power', positive), 0.5)
+    .option('--warmup <epochs>', 'epochs in which the rate rises from 0', number('--warmup', positive), 0)
+    .option('--momentum <m>', 'of SGD', number('--momentum', below1), 0.9)
+    .option('--weight-decay <d>', 'L2 penalty', number('--weight-decay', positive), 0.0001)
+    .option('--nesterov', "Nesterov's momentum")
+    .option('--label-smoothing <s>', 'target spread over all classes', number('--label-smoothing', below1), 0)
+    .option(
+      '--ema <decay>',
+      'running average of the weights, and use it; 0: none',
+      number('--ema', below1),
+      0,
+    )
+    .option('--accumulate <n>', 'batches summed up to one step', whole('--accumulate', 1), 1)
+    .option('--seed <n>', 'decides weights, order and augmentation', whole('--seed', 0), 1)
+}
+
+export function addPictureOptions(command: Command): Command {
+  const range = (flags: string, text: string, read: (text: string) => number[]) =>
+    new Option(flags, text).argParser(read)
+  return command
+    .optionsGroup('Pictures:')
+    .option('--validation <share>', 'kept for validation if there is no val/', share('--validation'), 0.1)
+    .addOption(
+      range(
+        '--area <from,to>',
+        'share of the picture in a crop',
+        numbers('--area', { min: 0, max: 1 }, 2),
+      ).default([0.08, 1], '0.08,1'),
+    )
+    .addOption(
+      range('--aspect <from,to>', 'aspect ratio of a crop', numbers('--aspect', positive, 2)).default(
+        [3 / 4, 4 / 3],
+        '3/4,4/3',
+      ),
+    )
+    .option('--flip <p>', 'probability of mirroring', share('--flip'), 0.5)
+    .addOption(
+      range(
+        '--jitter <b,c,s>',
+        'of brightness, contrast, saturation',
+        numbers('--jitter', positive, 3),
+      ).default([0, 0, 0], 'none'),
+    )
+    .addOption(
+      new Option('--on-error <what>', 'with an unreadable picture')
+        .choices(['skip', 'throw'])
+        .default('skip'),
+    )
+    .option('--loader-threads <n>', 'that decode; 0: as many as suit', whole('--loader-threads', 0), 0)
+}
+
+export function addRunOptions(command: Command): Command {
+  return command
+    .optionsGroup('Output:')
+    .option('--keep <n>', 'checkpoints kept', whole('--keep', 1), 3)
+    .option('--checkpoint-every <steps>', 'save in mid-epoch too', whole('--checkpoint-every', 1))
+    .option('--report-every <steps>', 'steps between two figures', whole('--report-every', 1), 10)
+    .option('--json', 'events as JSON lines, and nothing else on standard output')
+}
+
+/** The library's options for what was given. */
+export function trainOptions(flags: TrainFlags, signal: AbortSignal): TrainOptions & { checkpoint: string } {
+  const [brightness, contrast, saturation] = flags.jitter
+  return {
+    ...pick(
+      flags,
+      'epochs',
+      'batchSize',
+      'momentum',
+      'weightDecay',
+      'nesterov',
+      'labelSmoothing',
+      'accumulate',
+    ),
+    ...pick(flags, 'seed', 'loaderThreads', 'reportEvery', 'keep', 'checkpointEvery', 'resume', 'onError'),
+    averageDecay: flags.ema,
+    schedule: scheduleOf(flags),
+    augment: {
+      ...pick(flags, 'area', 'aspect', 'flip'),
+      jitter: { brightness, contrast, saturation },
+    },
+    checkpoint: flags.out,
+    signal,
+  }
+}
+
+function scheduleOf({ schedule, lr, finalLr, power, warmup }: TrainFlags): Schedule {
+  const rising = { learningRate: lr, warmupEpochs: warmup }
+  const falling = { ...rising, finalLearningRate: finalLr }
+  switch (schedule) {
+    case 'constant':
+    case 'step':
+      return { kind: schedule, ...rising }
+    case 'cosine':
+      return { kind: 'cosine', ...falling }
+    case 'linear':
+      return { kind: 'polynomial', power: 1, ...falling }
+    case 'polynomial':
+      return { kind: 'polynomial', power, ...falling }
+  }
+}
