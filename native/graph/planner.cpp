@@ -32,7 +32,7 @@ class Planner {
 
  private:
   // ---- passes over the definition
-  // ------------------------------------------------------------------------------
+
 
   bool training() const { return request_.mode == Mode::Training; }
   const Layer& layer(int index) const { return definition_.layers[index]; }
@@ -130,7 +130,7 @@ class Planner {
   }
 
   // ---- buffers and views
-  // ---------------------------------------------------------------------------------------
+
 
   int new_buffer(const std::string& name, int64_t count, Element element = Element::Activation) {
     plan_.buffers.push_back({.name = name, .element = element, .count = count});
@@ -201,7 +201,7 @@ class Planner {
   }
 
   // ---- forward
-  // -------------------------------------------------------------------------------------------------
+
 
   void emit_forward() {
     outputs_.resize(layer_count() + 1);
@@ -467,7 +467,7 @@ class Planner {
   }
 
   // ---- backward
-  // ------------------------------------------------------------------------------------------------ A tensor
+  // A tensor
   // with several readers has the sum of their gradients. Steps that can add (pools, copies) are held back
   // until the gradient is wanted, so that a convolution, which can only overwrite, comes first.
 
@@ -487,12 +487,12 @@ class Planner {
     if (tensor != kImages) pending_[tensor + 1].push_back(std::move(emitter));
   }
 
-  /// Adds a contribution by a step that can only overwrite a dense view.
+  /// Adds a contribution by a step that can only overwrite a dense view. Nobody reads the images' gradient, but
+  /// a BatchNorm of images finds its parameters' gradients in the same step.
   template <class Emitter>
   void contribute(int tensor, const std::string& name, Emitter emitter) {
-    if (tensor == kImages) return;
     const View whole = gradient(tensor);
-    if (!written_[tensor + 1] && whole.dense()) {
+    if (tensor == kImages || (!written_[tensor + 1] && whole.dense())) {
       emitter(whole);
     } else {
       const View part = new_view(name + ".part", whole.rows, whole.channels);

@@ -1,6 +1,7 @@
 // BatchNorm with ReLU in two passes over the activations each way: sums a channel, then scale and shift. The
 // outputs may split the channels, as the merged 1x1 convolutions of an inception module want.
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "backends/cpu/backend.h"
@@ -15,64 +16,102 @@ namespace step = graph::step;
 constexpr int64_t kRows = 128;
 
 // ---- kernels
-// ---------------------------------------------------------------------------------------------------
 
-/// sum[c] += x - pivot, square[c] += (x - pivot)^2 over `rows` rows.
-template <class T>
-GOOGLENET_SIMD void add_moments(const T* x, int64_t rows, int64_t channels, const float* __restrict pivot,
-                                float* __restrict sum, float* __restrict square) {
-  for (int64_t r = 0; r < rows; r++, x += channels) {
-    for (int64_t c = 0; c < channels; c++) {
-      const float d = load(x[c]) - pivot[c];
-      sum[c] += d;
-      square[c] += d * d;
+// Rows go four at a time: what belongs to a channel is then loaded and stored once for four elements.
+
+/// sum[c] += x - pivot, square[c] += (x - pivot)^2 over kCount rows.
+template <int kCount, class T>
+GOOGLENET_SIMD void add_moments(const T* __restrict x, int64_t stride, int64_t channels,
+                                const float* __restrict pivot, float* __restrict sum,
+                                float* __restrict square) {
+  for (int64_t c = 0; c < channels; c++) {
+    float s = 0, q = 0;
+    for (int k = 0; k < kCount; k++) {
+      const float d = load(x[k * stride + c]) - pivot[c];
+      s += d;
+      q += d * d;
     }
+    sum[c] += s;
+    square[c] += q;
   }
 }
 
-template <bool kRelu, class T>
-GOOGLENET_SIMD void scale_shift(const T* __restrict x, int64_t rows, int64_t channels, int64_t x_stride,
+template <int kCount, bool kRelu, class T>
+GOOGLENET_SIMD void scale_shift(const T* __restrict x, int64_t x_stride, int64_t channels,
                                 const float* __restrict scale, const float* __restrict shift, T* __restrict y,
                                 int64_t y_stride) {
-  for (int64_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
-    for (int64_t c = 0; c < channels; c++) {
-      const float v = load(x[c]) * scale[c] + shift[c];
-      store(y + c, kRelu && v < 0 ? 0.0f : v);
+#pragma GCC ivdep
+  for (int64_t c = 0; c < channels; c++) {
+    for (int k = 0; k < kCount; k++) {
+      const float v = load(x[k * x_stride + c]) * scale[c] + shift[c];
+      store(y + k * y_stride + c, kRelu && v < 0 ? 0.0f : v);
     }
   }
 }
 
+/// What one call works on: rows of x and dy, and what belongs to their channels.
+template <class T>
+struct Rows {
+  const T* x;
+  int64_t x_stride;
+  const T* dy;
+  int64_t dy_stride;
+  int64_t channels;
+  const float *scale, *shift;
+};
+
 /// sum[c] += dz, product[c] += dz * (x - mean), where dz is dy through the ReLU.
-template <bool kRelu, class T>
-GOOGLENET_SIMD void add_gradient_sums(const T* __restrict x, int64_t x_stride, const T* __restrict dy,
-                                      int64_t dy_stride, int64_t rows, int64_t channels,
-                                      const float* __restrict scale, const float* __restrict shift,
-                                      const float* __restrict mean, float* __restrict sum,
-                                      float* __restrict product) {
-  for (int64_t r = 0; r < rows; r++, x += x_stride, dy += dy_stride) {
-    for (int64_t c = 0; c < channels; c++) {
-      const float v = load(x[c]);
-      const float dz = kRelu && v * scale[c] + shift[c] <= 0 ? 0.0f : load(dy[c]);
-      sum[c] += dz;
-      product[c] += dz * (v - mean[c]);
+template <int kCount, bool kRelu, class T>
+GOOGLENET_SIMD void add_gradient_sums(const Rows<T>& rows, const float* __restrict mean,
+                                      float* __restrict sum, float* __restrict product) {
+  const T* __restrict x = rows.x, * __restrict dy = rows.dy;
+  const float* __restrict scale = rows.scale, * __restrict shift = rows.shift;
+  const int64_t x_stride = rows.x_stride, dy_stride = rows.dy_stride, channels = rows.channels;
+  for (int64_t c = 0; c < channels; c++) {
+    float s = 0, p = 0;
+    for (int k = 0; k < kCount; k++) {
+      const float v = load(x[k * x_stride + c]), g = load(dy[k * dy_stride + c]);
+      const float dz = kRelu && v * scale[c] + shift[c] <= 0 ? 0.0f : g;
+      s += dz;
+      p += dz * (v - mean[c]);
     }
+    sum[c] += s;
+    product[c] += p;
   }
 }
 
 /// dx = scale * dz + a * x + b; dx may be x.
-template <bool kRelu, class T>
-GOOGLENET_SIMD void apply_gradient(const T* x, int64_t x_stride, const T* __restrict dy, int64_t dy_stride,
-                                   int64_t rows, int64_t channels, const float* __restrict scale,
-                                   const float* __restrict shift, const float* __restrict a,
-                                   const float* __restrict b, T* dx, int64_t dx_stride) {
-  for (int64_t r = 0; r < rows; r++, x += x_stride, dy += dy_stride, dx += dx_stride) {
+template <int kCount, bool kRelu, class T>
+GOOGLENET_SIMD void apply_gradient(const Rows<T>& rows, const float* __restrict a, const float* __restrict b,
+                                   T* dx, int64_t dx_stride) {
+  const T *x = rows.x, *__restrict dy = rows.dy;
+  const float* __restrict scale = rows.scale, * __restrict shift = rows.shift;
+  const int64_t x_stride = rows.x_stride, dy_stride = rows.dy_stride, channels = rows.channels;
 #pragma GCC ivdep
-    for (int64_t c = 0; c < channels; c++) {
-      const float v = load(x[c]);
-      const float dz = kRelu && v * scale[c] + shift[c] <= 0 ? 0.0f : load(dy[c]);
-      store(dx + c, scale[c] * dz + a[c] * v + b[c]);
+  for (int64_t c = 0; c < channels; c++) {
+    for (int k = 0; k < kCount; k++) {
+      const float v = load(x[k * x_stride + c]), g = load(dy[k * dy_stride + c]);
+      const float dz = kRelu && v * scale[c] + shift[c] <= 0 ? 0.0f : g;
+      store(dx + k * dx_stride + c, scale[c] * dz + a[c] * v + b[c]);
     }
   }
+}
+
+/// Calls body(row, std::integral_constant<int, rows>) for four rows at a time, then for each that is left.
+template <class Body>
+void by_fours(int64_t begin, int64_t end, Body body) {
+  int64_t r = begin;
+  for (; r + 4 <= end; r += 4) body(r, std::integral_constant<int, 4>());
+  for (; r < end; r++) body(r, std::integral_constant<int, 1>());
+}
+
+template <class T>
+void scale_shift_rows(bool relu, const graph::View& in, const T* x, const float* scale, const float* shift,
+                      const graph::View& out, T* y, int64_t begin, int64_t end) {
+  by_fours(begin, end, [&](int64_t r, auto count) {
+    const auto kernel = relu ? scale_shift<count, true, T> : scale_shift<count, false, T>;
+    kernel(x + r * in.stride, in.stride, out.channels, scale, shift, y + r * out.stride, out.stride);
+  });
 }
 
 /// Two sums a channel in double, each thread its own, added in the threads' order: the same bits every time.
@@ -117,7 +156,6 @@ struct Saved {
 };
 
 // ---- forward
-// ---------------------------------------------------------------------------------------------------
 
 template <class T>
 class BatchNorm : public Operation {
@@ -133,18 +171,16 @@ class BatchNorm : public Operation {
     std::vector<float> pivot(channels);
     for (int64_t c = 0; c < channels; c++) pivot[c] = load(x[c]);
     sums_.take(in.rows, [&](int64_t begin, int64_t end, float* sum, float* square) {
-      if (in.dense())
-        return add_moments(x + begin * channels, end - begin, channels, pivot.data(), sum, square);
-      for (int64_t r = begin; r < end; r++)
-        add_moments(x + r * in.stride, 1, channels, pivot.data(), sum, square);
+      by_fours(begin, end, [&](int64_t r, auto count) {
+        add_moments<count>(x + r * in.stride, in.stride, channels, pivot.data(), sum, square);
+      });
     });
     finish(context, pivot, saved);
     parallel_ranges(in.rows, [&](int64_t begin, int64_t end) {
       int64_t first = 0;
       for (const graph::View& out : what_.outputs) {
-        const auto kernel = what_.relu ? scale_shift<true, T> : scale_shift<false, T>;
-        kernel(x + begin * in.stride + first, end - begin, out.channels, in.stride, saved.scale + first,
-               saved.shift + first, pointer<T>(context, out) + begin * out.stride, out.stride);
+        scale_shift_rows(what_.relu, in, x + first, saved.scale + first, saved.shift + first, out,
+                         pointer<T>(context, out), begin, end);
         first += out.channels;
       }
     });
@@ -193,10 +229,9 @@ class BatchNormInference : public Operation {
 
   void run(const Context& context) override {
     const graph::View &in = what_.input, &out = what_.output;
-    const auto kernel = what_.relu ? scale_shift<true, T> : scale_shift<false, T>;
     parallel_ranges(in.rows, [&](int64_t begin, int64_t end) {
-      kernel(pointer<T>(context, in) + begin * in.stride, end - begin, in.channels, in.stride, scale_.data(),
-             shift_.data(), pointer<T>(context, out) + begin * out.stride, out.stride);
+      scale_shift_rows(what_.relu, in, pointer<T>(context, in), scale_.data(), shift_.data(), out,
+                       pointer<T>(context, out), begin, end);
     });
   }
 
@@ -206,7 +241,6 @@ class BatchNormInference : public Operation {
 };
 
 // ---- backward
-// --------------------------------------------------------------------------------------------------
 
 template <class T>
 class BatchNormBackward : public Operation {
@@ -215,35 +249,47 @@ class BatchNormBackward : public Operation {
       : what_(what), sums_(what.input.channels), a_(what.input.channels), b_(what.input.channels) {}
 
   void run(const Context& context) override {
-    const graph::View &in = what_.input, &to = what_.input_gradient;
-    const T* x = pointer<T>(context, in);
+    if (what_.relu) return run_as<true>(context);
+    run_as<false>(context);
+  }
+
+ private:
+  template <bool kRelu>
+  void run_as(const Context& context) {
+    const graph::View& to = what_.input_gradient;
     T* dx = pointer<T>(context, to);
     const Saved saved(context, what_.saved);
-    const auto sum = what_.relu ? add_gradient_sums<true, T> : add_gradient_sums<false, T>;
-    const auto apply = what_.relu ? apply_gradient<true, T> : apply_gradient<false, T>;
-    sums_.take(in.rows, [&](int64_t begin, int64_t end, float* sums, float* products) {
-      each_slice(context, begin, [&](const graph::View& slice, const T* dy, int64_t c) {
-        sum(x + begin * in.stride + c, in.stride, dy, slice.stride, end - begin, slice.channels,
-            saved.scale + c, saved.shift + c, saved.mean + c, sums + c, products + c);
+    sums_.take(what_.input.rows, [&](int64_t begin, int64_t end, float* sums, float* products) {
+      each_slice(context, saved, begin, end, [&](const Rows<T>& rows, int64_t, int64_t c, auto count) {
+        add_gradient_sums<count, kRelu>(rows, saved.mean + c, sums + c, products + c);
       });
     });
     finish(context, saved);
-    parallel_ranges(in.rows, [&](int64_t begin, int64_t end) {
-      each_slice(context, begin, [&](const graph::View& slice, const T* dy, int64_t c) {
-        apply(x + begin * in.stride + c, in.stride, dy, slice.stride, end - begin, slice.channels,
-              saved.scale + c, saved.shift + c, a_.data() + c, b_.data() + c, dx + begin * to.stride + c,
-              to.stride);
+    parallel_ranges(what_.input.rows, [&](int64_t begin, int64_t end) {
+      each_slice(context, saved, begin, end, [&](const Rows<T>& rows, int64_t r, int64_t c, auto count) {
+        apply_gradient<count, kRelu>(rows, a_.data() + c, b_.data() + c, dx + r * to.stride + c, to.stride);
       });
     });
   }
 
- private:
-  /// Calls body(slice, its gradient from row `begin`, its first channel).
+  /// Calls body(rows, the first's number, their first channel, how many) for every slice and few rows.
   template <class Body>
-  void each_slice(const Context& context, int64_t begin, Body body) {
+  void each_slice(const Context& context, const Saved& saved, int64_t begin, int64_t end, Body body) {
+    const graph::View& in = what_.input;
+    const T* x = pointer<T>(context, in);
     int64_t first = 0;
     for (const graph::View& slice : what_.output_gradients) {
-      body(slice, pointer<T>(context, slice) + begin * slice.stride, first);
+      const T* dy = pointer<T>(context, slice);
+      by_fours(begin, end, [&](int64_t r, auto count) {
+        const Rows<T> rows{x + r * in.stride + first,
+                           in.stride,
+                           dy + r * slice.stride,
+                           slice.stride,
+                           slice.channels,
+                           saved.scale + first,
+                           saved.shift + first};
+        body(rows, r, first, count);
+      });
       first += slice.channels;
     }
   }

@@ -14,7 +14,6 @@ using dnnl::memory;
 namespace step = graph::step;
 
 // ---- forward
-// ---------------------------------------------------------------------------------------------------
 
 class Convolution : public Operation {
  public:
@@ -102,7 +101,6 @@ class Convolution : public Operation {
 };
 
 // ---- backward
-// --------------------------------------------------------------------------------------------------
 
 class ConvolutionBackwardData : public Operation {
  public:

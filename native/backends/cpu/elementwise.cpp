@@ -12,7 +12,6 @@ namespace step = graph::step;
 using graph::View;
 
 // ---- kernels: one row
-// ------------------------------------------------------------------------------------------
 
 template <class T>
 GOOGLENET_SIMD void relu(const T* __restrict x, int64_t n, T* __restrict y) {
@@ -60,7 +59,6 @@ GOOGLENET_SIMD void add_row(const T* __restrict x, int64_t n, double* __restrict
 }
 
 // ---- operations
-// ------------------------------------------------------------------------------------------------
 
 template <class T>
 class Relu : public Operation {

@@ -11,7 +11,7 @@ namespace {
 using dnnl::memory;
 namespace step = graph::step;
 
-/// The weight [out][in] in the activations' type.
+/// The weight [out][in] in the activations' type: the parameters themselves in fp32, else a copy.
 class Weight {
  public:
   Weight(const OneDnn& dnn, const graph::Range& range, int64_t out, int64_t in)
@@ -19,25 +19,27 @@ class Weight {
         range_(range),
         stored_(matrix(memory::data_type::f32, out, in, in)),
         used_(matrix(dnn.activation, out, in, in)) {
-    memory_ = memory(used_, dnn.engine);
+    if (stored_ != used_) copy_ = memory(used_, dnn.engine);
   }
   void prepare(const Context& context) {
+    if (!copy_) return;
     memory from = dnn_.memory(stored_, context.weights + range_.offset);
-    dnnl::reorder(reorder(dnn_, stored_, used_)).execute(dnn_.stream, from, memory_);
+    dnnl::reorder(reorder(dnn_, stored_, used_)).execute(dnn_.stream, from, copy_);
   }
   /// As a matrix of another description over the same bytes.
-  memory as(const Desc& desc) const { return dnn_.memory(desc, memory_.get_data_handle()); }
-  size_t bytes() const { return used_.get_size(); }
+  memory as(const Context& context, const Desc& desc) const {
+    return dnn_.memory(desc, copy_ ? copy_.get_data_handle() : context.weights + range_.offset);
+  }
+  size_t bytes() const { return copy_ ? used_.get_size() : 0; }
 
  private:
   const OneDnn& dnn_;
   graph::Range range_;
   Desc stored_, used_;
-  memory memory_;
+  memory copy_{};
 };
 
 // ---- forward
-// ---------------------------------------------------------------------------------------------------
 
 class Linear : public Operation {
  public:
@@ -66,7 +68,7 @@ class Linear : public Operation {
   void run(const Context& context) override {
     primitive_.execute(context, [&](Arguments& arguments) {
       arguments[DNNL_ARG_SRC] = dnn_.memory(product_.a, address(dnn_, context, what_.input));
-      arguments[DNNL_ARG_WEIGHTS] = weight_.as(product_.b);
+      arguments[DNNL_ARG_WEIGHTS] = weight_.as(context, product_.b);
       arguments[DNNL_ARG_DST] = dnn_.memory(product_.c, address(dnn_, context, what_.output));
       if (bias_) arguments[DNNL_ARG_BIAS] = bias_;
     });
@@ -85,7 +87,6 @@ class Linear : public Operation {
 };
 
 // ---- backward
-// --------------------------------------------------------------------------------------------------
 
 class LinearBackwardData : public Operation {
  public:
@@ -106,7 +107,7 @@ class LinearBackwardData : public Operation {
   void run(const Context& context) override {
     primitive_.execute(context, [&](Arguments& arguments) {
       arguments[DNNL_ARG_SRC] = dnn_.memory(product_.a, address(dnn_, context, what_.output_gradient));
-      arguments[DNNL_ARG_WEIGHTS] = weight_.as(product_.b);
+      arguments[DNNL_ARG_WEIGHTS] = weight_.as(context, product_.b);
       arguments[DNNL_ARG_DST] = dnn_.memory(product_.c, address(dnn_, context, what_.input_gradient));
     });
   }

@@ -1,10 +1,10 @@
 // Pooling. The backward passes gather: each input pixel adds what the windows over it hand back, so that no
 // two threads write the same place and the order of additions never changes.
-#include <limits>
+#include <array>
 #include <vector>
 
 #include "backends/cpu/backend.h"
-#include "backends/cpu/elements.h"
+#include "backends/cpu/vectors.h"
 
 namespace googlenet::backends::cpu {
 namespace {
@@ -13,27 +13,42 @@ namespace step = graph::step;
 using graph::View;
 using graph::Window;
 
-// ---- kernels
-// ---------------------------------------------------------------------------------------------------
+constexpr int kMostPixels = 15 * 15;  // of a window: infer_shapes allows no wider one
 
-/// best = max(best, x), and the position in the window where it was first found. NaN wins, as in PyTorch.
-template <class T>
-GOOGLENET_SIMD void take_max(const T* __restrict x, int64_t channels, int32_t position,
-                             float* __restrict best, int32_t* __restrict where) {
-  for (int64_t c = 0; c < channels; c++) {
-    const float v = load(x[c]);
-    const bool better = !(v <= best[c]);
-    best[c] = better ? v : best[c];
-    where[c] = better ? position : where[c];
-  }
+// ---- kernels
+
+/// The largest value of `count` rows and where it was first found. NaN wins, as in PyTorch.
+template <bool kArgmax, class T>
+void take_max(const T* const* rows, const int32_t* positions, int count, int64_t channels, T* y,
+              uint8_t* argmax) {
+  using Bits = typename Lanes<T>::Bits;
+  by_registers<T>(channels, [&](int64_t c, auto lanes) {
+    Bits best = ordered<T>(load_bits(rows[0] + c, lanes));
+    Bits where = Bits{} + static_cast<int16_t>(positions[0]);
+    for (int k = 1; k < count; k++) {
+      const Bits v = ordered<T>(load_bits(rows[k] + c, lanes));
+      if (kArgmax) where = v > best ? Bits{} + static_cast<int16_t>(positions[k]) : where;
+      best = v > best ? v : best;
+    }
+    store_bits(y + c, ordered<T>(best), lanes);
+    if (kArgmax) store_bytes<T>(argmax + c, where, lanes);
+  });
 }
 
+/// dx (+)= the gradients of the windows that took their maximum here.
 template <class T>
-GOOGLENET_SIMD void take_max(const T* __restrict x, int64_t channels, float* __restrict best) {
-  for (int64_t c = 0; c < channels; c++) {
-    const float v = load(x[c]);
-    best[c] = v <= best[c] ? best[c] : v;
-  }
+void give_back(const T* const* dy, const uint8_t* const* argmax, const int32_t* positions, int count,
+               int64_t channels, bool accumulate, T* dx) {
+  using Bits = typename Lanes<T>::Bits;
+  by_registers<T>(channels, [&](int64_t c, auto lanes) {
+    typename Lanes<T>::Sum sum;
+    if (accumulate) sum.add(load_bits(dx + c, lanes));
+    for (int k = 0; k < count; k++) {
+      const Bits taken = load_bytes<T>(argmax[k] + c, lanes) == static_cast<int16_t>(positions[k]);
+      sum.add(taken & load_bits(dy[k] + c, lanes));
+    }
+    store_bits(dx + c, sum.rounded(), lanes);
+  });
 }
 
 template <class T>
@@ -42,23 +57,12 @@ GOOGLENET_SIMD void put(const float* from, int64_t channels, float scale, T* to)
   for (int64_t c = 0; c < channels; c++) store(to + c, from[c] * scale);
 }
 
-GOOGLENET_SIMD void put_positions(const int32_t* __restrict from, int64_t channels, uint8_t* __restrict to) {
-  for (int64_t c = 0; c < channels; c++) to[c] = static_cast<uint8_t>(from[c]);
-}
-
 template <class T>
 GOOGLENET_SIMD void add(const T* __restrict x, int64_t channels, float* __restrict sum) {
   for (int64_t c = 0; c < channels; c++) sum[c] += load(x[c]);
 }
 
-template <class T>
-GOOGLENET_SIMD void add_where(const T* __restrict dy, const uint8_t* __restrict argmax, uint8_t position,
-                              int64_t channels, float* __restrict sum) {
-  for (int64_t c = 0; c < channels; c++) sum[c] += argmax[c] == position ? load(dy[c]) : 0.0f;
-}
-
 // ---- windows
-// ---------------------------------------------------------------------------------------------------
 
 /// Calls body(row of the input, position in the window) for every input pixel under an output pixel.
 template <class Body>
@@ -109,7 +113,6 @@ class Rows {
 };
 
 // ---- maximum
-// ---------------------------------------------------------------------------------------------------
 
 template <class T>
 class MaxPool : public Operation {
@@ -118,36 +121,25 @@ class MaxPool : public Operation {
 
   void run(const Context& context) override {
     const View &in = what_.input, &out = what_.output;
-    const int64_t channels = in.channels;
     const T* x = pointer<T>(context, in);
     T* y = pointer<T>(context, out);
-    uint8_t* argmax = what_.argmax.buffer < 0 ? nullptr : pointer<uint8_t>(context, what_.argmax);
-    Rows best(channels);
-    std::vector<int32_t> positions(omp_get_max_threads() * channels);
+    const bool keep = what_.argmax.buffer >= 0;
+    uint8_t* argmax = keep ? pointer<uint8_t>(context, what_.argmax) : nullptr;
+    const auto kernel = keep ? take_max<true, T> : take_max<false, T>;
     each_pixel(what_.window.batch, what_.window.out, [&](int64_t row, int64_t n, int64_t oy, int64_t ox) {
-      float* maximum = best.mine();
-      int32_t* where = positions.data() + omp_get_thread_num() * channels;
-      std::fill_n(maximum, channels, -std::numeric_limits<float>::infinity());
-      if (argmax) std::fill_n(where, channels, first_position(oy, ox));
+      std::array<const T*, kMostPixels> rows;
+      std::array<int32_t, kMostPixels> positions;
+      int count = 0;
       each_input(what_.window, n, oy, ox, [&](int64_t r, int64_t position) {
-        if (argmax)
-          return take_max(x + r * in.stride, channels, static_cast<int32_t>(position), maximum, where);
-        take_max(x + r * in.stride, channels, maximum);
+        rows[count] = x + r * in.stride;
+        positions[count++] = static_cast<int32_t>(position);
       });
-      put(maximum, channels, 1.0f, y + row * out.stride);
-      if (argmax) put_positions(where, channels, argmax + row * what_.argmax.stride);
+      kernel(rows.data(), positions.data(), count, in.channels, y + row * out.stride,
+             keep ? argmax + row * in.channels : nullptr);
     });
   }
 
  private:
-  /// Of a window that holds nothing above minus infinity.
-  int32_t first_position(int64_t oy, int64_t ox) const {
-    const Window& w = what_.window;
-    const int64_t ky = std::max<int64_t>(0, w.padding - oy * w.stride);
-    const int64_t kx = std::max<int64_t>(0, w.padding - ox * w.stride);
-    return static_cast<int32_t>(ky * w.kernel + kx);
-  }
-
   step::MaxPool what_;
 };
 
@@ -157,20 +149,22 @@ class MaxPoolBackward : public Operation {
   explicit MaxPoolBackward(const step::MaxPoolBackward& what) : what_(what) {}
 
   void run(const Context& context) override {
-    const View &from = what_.output_gradient, &to = what_.input_gradient, &where = what_.argmax;
+    const View &from = what_.output_gradient, &to = what_.input_gradient;
     const T* dy = pointer<T>(context, from);
-    const uint8_t* argmax = pointer<uint8_t>(context, where);
+    const uint8_t* argmax = pointer<uint8_t>(context, what_.argmax);
     T* dx = pointer<T>(context, to);
-    Rows rows(to.channels);
     each_pixel(what_.window.batch, what_.window.in, [&](int64_t row, int64_t n, int64_t y, int64_t x) {
-      float* sum = rows.mine();
-      std::fill_n(sum, to.channels, 0.0f);
-      if (what_.accumulate) add(dx + row * to.stride, to.channels, sum);
+      std::array<const T*, kMostPixels> gradients;
+      std::array<const uint8_t*, kMostPixels> found;
+      std::array<int32_t, kMostPixels> positions;
+      int count = 0;
       each_output(what_.window, n, y, x, [&](int64_t r, int64_t position) {
-        add_where(dy + r * from.stride, argmax + r * where.stride, static_cast<uint8_t>(position),
-                  to.channels, sum);
+        gradients[count] = dy + r * from.stride;
+        found[count] = argmax + r * to.channels;
+        positions[count++] = static_cast<int32_t>(position);
       });
-      put(sum, to.channels, 1.0f, dx + row * to.stride);
+      give_back(gradients.data(), found.data(), positions.data(), count, to.channels, what_.accumulate,
+                dx + row * to.stride);
     });
   }
 
@@ -179,7 +173,6 @@ class MaxPoolBackward : public Operation {
 };
 
 // ---- average
-// ---------------------------------------------------------------------------------------------------
 
 template <class T>
 class AveragePool : public Operation {

@@ -1,6 +1,8 @@
-// A oneDNN primitive whose arguments are bound once and again only when the arena, workspace or gradients
-// have moved.
+// A oneDNN primitive whose arguments are bound once, and again only when the memory that they lie in has
+// moved.
 #pragma once
+#include <array>
+
 #include "backends/cpu/elements.h"
 #include "backends/cpu/onednn.h"
 
@@ -18,13 +20,13 @@ class Primitive {
   /// `bind` fills in the arguments other than the scratchpad, which is the workspace's first bytes.
   template <class Bind>
   void execute(const Context& context, Bind bind) {
-    if (context.arena != arena_ || context.workspace != workspace_ || context.gradients != gradients_) {
+    const std::array<const void*, 4> bases{context.arena, context.workspace, context.weights,
+                                           context.gradients};
+    if (bases != bases_) {
       arguments_.clear();
       bind(arguments_);
       arguments_[DNNL_ARG_SCRATCHPAD] = dnn_->memory(scratchpad_, context.workspace);
-      arena_ = context.arena;
-      workspace_ = context.workspace;
-      gradients_ = context.gradients;
+      bases_ = bases;
     }
     primitive_.execute(dnn_->stream, arguments_);
   }
@@ -34,9 +36,7 @@ class Primitive {
   dnnl::primitive primitive_;
   Desc scratchpad_;
   Arguments arguments_;
-  const std::byte* arena_ = nullptr;
-  const std::byte* workspace_ = nullptr;
-  const float* gradients_ = nullptr;
+  std::array<const void*, 4> bases_{};
 };
 
 /// Bytes rounded up to a cache line, for what follows the scratchpad in the workspace.
