@@ -118,26 +118,22 @@ class Call final : public Task {
 
   void settle(Napi::Env env) override {
     try {
-      if (failure_) {
-        deferred_.Reject(make_error(env, failure_->code, failure_->message).Value());
-      } else {
-        deferred_.Resolve(convert_(env, *result_));
-      }
-    } catch (const Napi::Error& error) {
-      reject(error.Value());
-    } catch (...) {
-      const Failure failure = Failure::current();
-      reject(make_error(env, failure.code, failure.message).Value());
+      resolve_or_reject(env);
+    } catch (const Napi::Error&) {
+      // The environment is being torn down: nobody can be told any more.
     }
   }
 
  private:
-  void reject(Napi::Value reason) {
+  void resolve_or_reject(Napi::Env env) {
     try {
-      deferred_.Reject(reason);
-    } catch (const Napi::Error&) {
-      // The environment is being torn down: nobody can be told any more.
+      if (!failure_) return deferred_.Resolve(convert_(env, *result_));
+    } catch (const Napi::Error& error) {
+      return deferred_.Reject(error.Value());
+    } catch (...) {
+      failure_ = Failure::current();
     }
+    deferred_.Reject(make_error(env, failure_->code, failure_->message).Value());
   }
 
   Napi::Promise::Deferred deferred_;

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxSide = 65535;
-constexpr int64_t kMaxSize = 4096;
+constexpr int64_t kMaxSize = 16384;
 constexpr uint32_t kMaxPictures = 1 << 20;
 
 std::array<double, 2> read_range(const Field& range, double least, double most) {

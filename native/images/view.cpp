@@ -61,18 +61,20 @@ Box random_box(const TrainTransform& transform, Extent picture, Draws& draws) {
   return central_box(transform, picture);
 }
 
-/// torchvision's ColorJitter: each factor on its own, the order at random.
+/// torchvision's ColorJitter: each factor on its own, the order at random. One that is switched off is drawn
+/// all the same, so that it changes nothing for the others.
 Jitter random_jitter(const JitterRanges& ranges, Draws& draws) {
-  Jitter jitter;
-  const auto add = [&](Adjustment adjustment, float range) {
-    if (range <= 0) return;
-    const double factor = draws.between(std::max(0.0, 1.0 - range), 1.0 + range);
-    jitter.steps[jitter.count++] = {adjustment, static_cast<float>(factor)};
+  const auto draw = [&](float range) {
+    return static_cast<float>(draws.between(std::max(0.0, 1.0 - range), 1.0 + range));
   };
-  add(Adjustment::Brightness, ranges.brightness);
-  add(Adjustment::Contrast, ranges.contrast);
-  add(Adjustment::Saturation, ranges.saturation);
-  for (int i = jitter.count - 1; i > 0; --i) std::swap(jitter.steps[i], jitter.steps[draws.below(i + 1)]);
+  std::array<Jitter::Step, 3> steps{{{Adjustment::Brightness, draw(ranges.brightness)},
+                                     {Adjustment::Contrast, draw(ranges.contrast)},
+                                     {Adjustment::Saturation, draw(ranges.saturation)}}};
+  for (int i = 2; i > 0; i--) std::swap(steps[i], steps[draws.below(i + 1)]);
+  Jitter jitter;
+  for (const Jitter::Step& step : steps) {
+    if (step.factor != 1) jitter.steps[jitter.count++] = step;
+  }
   return jitter;
 }
 
