@@ -36,7 +36,7 @@ export class RunFolder {
   static async open(path: string, keep: number, resumed: string | undefined): Promise<RunFolder> {
     const folder = new RunFolder(path, keep)
     try {
-      await mkdir(path, { recursive: true })
+      await makeFolder(path)
       const names = await readdir(path)
       for (const name of names.filter((one) => leftover.test(one)))
         await rm(join(path, name), { force: true })
@@ -84,6 +84,19 @@ export class RunFolder {
     } catch (error) {
       throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot remove old checkpoints of ${this.path}`)
     }
+  }
+}
+
+/** With the folders above it. (`mkdir`'s own `recursive` never returns on file systems that refuse with ENOENT.) */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path)
   }
 }
 

@@ -31,10 +31,10 @@ export function ofType<T extends TrainEvent['type']>(events: readonly TrainEvent
   return events.filter((event): event is EventOf<T> => event.type === type)
 }
 
-/** What of a training does not depend on the clock. */
-export function timeless(events: readonly TrainEvent[]): unknown[] {
-  const clock = new Set(['seconds', 'secondsLeft', 'imagesPerSecond'])
-  return JSON.parse(JSON.stringify(events, (key, value) => (clock.has(key) ? undefined : value)))
+/** What depends neither on the clock nor on the place of the files. */
+export function timeless(value: unknown): unknown {
+  const left = new Set(['seconds', 'secondsLeft', 'imagesPerSecond', 'path'])
+  return JSON.parse(JSON.stringify(value, (key, found) => (left.has(key) ? undefined : found)))
 }
 
 /** A digest of every bit of a snapshot, and its counters. */
