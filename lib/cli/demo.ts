@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { DataSet, SampleSource } from '../data/source.js'
 import type { GoogLeNet } from '../network.js'
@@ -97,12 +97,12 @@ async function demo(flags: Flags): Promise<void> {
     print(`\n${paint('bold', 'Drawings by another artist, never seen in training')}`)
     printEvaluation(report)
     print(`\n${paint('bold', 'A few of them')}`)
-    const pictures = pickPictures(data.validation)
-    for (const path of pictures)
-      printPredictions(relative('.', path), await net.classify(path, { top: 3, signal }))
+    for (const { name, source } of pickPictures(data.validation)) {
+      printPredictions(name, await net.classify(source, { top: 3, resize: imageSize, signal }))
+    }
     print(`\n${paint('bold', 'What you have now')}`)
-    print(`  ${page}   curves, confusion, mistakes: open it in a browser`)
-    print(`  ${weights}   the weights; PyTorch loads them too`)
+    print(`  ${page.padEnd(weights.length)}  curves, confusion, mistakes: open it in a browser`)
+    print(`  ${weights}  the weights; PyTorch loads them too`)
     print(`\nTrain on your own pictures:  googlenet train <folder>   (googlenet train --help)`)
   }, 'Saving a checkpoint before the end. Once more ends it at once.')
 }
@@ -131,12 +131,14 @@ const nothing = ({ classes }: DataSet): SampleSource => ({
   },
 })
 
-/** One picture each of the second, fourth, ... class: the middle one of the class. */
-function pickPictures(source: SampleSource): string[] {
-  const byLabel: string[][] = source.classes.map(() => [])
+/** The middle picture of every second class. */
+function pickPictures(source: SampleSource): { name: string; source: string }[] {
+  const byLabel: { name: string; source: string }[][] = source.classes.map(() => [])
   for (let index = 0; index < source.length; index++) {
-    const { label, source: path } = source.sample(index)
-    if (typeof path === 'string') byLabel[label]!.push(path)
+    const { label, name, source: path } = source.sample(index)
+    if (typeof path === 'string') byLabel[label]!.push({ name, source: path })
   }
-  return byLabel.filter((_, label) => label % 2 === 1).map((paths) => paths[Math.floor(paths.length / 2)]!)
+  return byLabel
+    .filter((_, label) => label % 2 === 1)
+    .map((samples) => samples[Math.floor(samples.length / 2)]!)
 }

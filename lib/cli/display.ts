@@ -80,7 +80,7 @@ class TableDisplay implements Display {
     print()
     const titles = [
       'epoch',
-      'rate',
+      'lr',
       'loss',
       'top-1',
       ...(this.#validated ? ['val loss', 'val top-1'] : []),
@@ -120,7 +120,7 @@ class TableDisplay implements Display {
   }
 }
 
-const cells = (row: string[]): string => row.map((cell) => cell.padStart(10)).join('')
+const cells = (row: string[]): string => row.map((cell) => cell.padStart(10)).join(' ')
 
 /** What passes by while there is work. */
 export interface Progress {

@@ -27,7 +27,7 @@ describe('a run', () => {
       ...quick,
     ])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^ +epoch +rate +loss +top-1 +val loss +val top-1 +img\/s +time$/m)
+    expect(stdout).toMatch(/^ +epoch +lr +loss +top-1 +val loss +val top-1 +img\/s +time$/m)
     expect(stdout.match(/^ +[12]\/2 .*%/gm)).toHaveLength(2)
     expect(stdout).toContain('googlenet classify run')
     expect(stderr).toMatch(/^skipped plant\/broken\.jpg: /m)
@@ -159,12 +159,14 @@ describe('a signal', () => {
     expect(first).toMatchObject({ type: 'start', resumed: { path: saved.path, step: saved.step } })
   })
 
-  test('a second one ends at once', async () => {
-    const running = start(['train', 'pictures', '--out', 'twice', ...long], { cwd: folder })
-    await running.shows('pictures')
+  test('a second one ends at once, without an end', async () => {
+    const running = start(['train', 'pictures', '--out', 'twice', '--json', ...long], { cwd: folder })
+    await running.shows('"type":"step"')
     running.child.kill('SIGINT')
     await running.shows('Once more ends it at once')
     running.child.kill('SIGINT')
-    expect((await running.ended).code).toBe(130)
+    const { code, stdout } = await running.ended
+    expect(code).toBe(130)
+    expect(stdout).not.toContain('"type":"end"')
   })
 })
