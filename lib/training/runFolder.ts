@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
@@ -51,6 +51,13 @@ export class RunFolder {
       throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot use ${path} as the run's folder`)
     }
     return folder
+  }
+
+  async holdsBest(): Promise<boolean> {
+    return access(this.bestPath).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** @throws ERR_GOOGLENET_IO. */

@@ -64,6 +64,8 @@ class Training {
     const resumed = resume === undefined ? undefined : await this.#resume(resume)
     if (checkpoint !== undefined) {
       this.#folder = await RunFolder.open(checkpoint, keep, resumed?.checkpoint.path)
+      // Of a training that goes on in another folder: the best of it is the best of what comes.
+      if (!(await this.#folder.holdsBest())) delete this.#state.best
       await this.#folder.writeHistory(this.#state)
     }
     const loader = openLoader(checkPictureChannels(this.#net.options.channels), loaderThreads)
