@@ -13,7 +13,7 @@ export function brightenReport(Plot: typeof uPlot, charts: Chart[]): void {
   const format: Record<Chart['unit'], (value: number) => string> = {
     percent: (value) => `${(value * 100).toFixed(0)} %`,
     decimal: (value) => String(Number(value.toPrecision(3))),
-    rate: (value) => value.toFixed(0),
+    rate: (value) => String(Number(value.toPrecision(3))),
   }
 
   function series(chart: Chart, label: string, role: SeriesRole): uPlot.Series {
@@ -39,7 +39,8 @@ export function brightenReport(Plot: typeof uPlot, charts: Chart[]): void {
       width: target.clientWidth,
       height: 230,
       scales: {
-        x: { time: false },
+        // The whole begins at 0; a part that the reader zooms into begins where it does.
+        x: { time: false, range: (_, first, last) => [first === chart.x[0] ? 0 : first, last] },
         y: {
           range: (_, low, high) => (chart.unit === 'percent' ? [0, 1] : [Math.min(0, low), high * 1.05 || 1]),
         },

@@ -62,11 +62,12 @@ ${skippedSection(report)}
 function figures({ evaluation, history }: RunReport): Html {
   const cards: [name: string, value: string, note: string][] = []
   if (evaluation) {
-    const { top1, top5, loss, samples, classes } = evaluation.report
+    const { top1, top5, loss, samples, classes, perClass } = evaluation.report
+    const largest = Math.max(...perClass.map((one) => one.samples))
     const [low, high] = interval(top1, samples)
     cards.push(['Top-1 accuracy', percent(top1), `of ${evaluation.on}`])
     const limits = `${(low * 100).toFixed(0)}–${percent(high, 0)}`
-    cards.push(['95 % interval', limits, `guessing: ${percent(1 / classes.length)}`])
+    cards.push(['95 % interval', limits, `one answer for all: ${percent(largest / samples)}`])
     if (classes.length > 5) cards.push(['Top-5 accuracy', percent(top5), 'the right one among five'])
     cards.push(['Loss', decimal(loss, 3), 'mean cross-entropy'])
   }

@@ -29,9 +29,9 @@ header p { color: var(--quiet); flex-basis: 100%; }
 .card { grid-column: span 12; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px; }
 .wide-8 { grid-column: span 8; } .wide-6 { grid-column: span 6; } .wide-4 { grid-column: span 4; }
 .figures { grid-column: span 12; display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 16px; }
-.figures .card { grid-column: auto; }
+.figures .card { grid-column: auto; padding: 16px 16px 18px; }
 .figures dt { color: var(--quiet); font-size: 13px; }
-.figures dd { margin: 2px 0 0; font-size: 28px; font-weight: 650; letter-spacing: -0.02em; line-height: 1.2; white-space: nowrap; }
+.figures dd { margin: 2px 0 0; font-size: 25px; font-weight: 650; letter-spacing: -0.02em; line-height: 1.2; white-space: nowrap; }
 .figures dd small { display: block; margin-top: 2px; font-size: 13px; font-weight: 400; letter-spacing: 0; white-space: normal; color: var(--quiet); }
 .figures .lead dd { color: var(--training); }
 .hint { color: var(--quiet); font-size: 13px; margin-bottom: 12px; }
