@@ -119,19 +119,29 @@ std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, 
   if (averaged && mode == Mode::Training) {
     throw Error("ERR_GOOGLENET_OPTION", "the averaged weights are for evaluation; use mode \"eval\"");
   }
-  Compiled& plan = compiled({mode, batch.count, main_head_only && mode == Mode::Inference});
-  const Context run = context(plan, batch, floats(averaged ? average_ : weights_));
-  prepare(plan, run, averaged ? average_version_ : weights_version_);
-  for (int i = 0; i < plan.plan.forward_steps; i++) plan.operations[i]->run(run);
-  if (mode == Mode::Training) {
-    counters_.batches++;
-    weights_version_ = ++last_version_;  // running statistics moved
-    plan.prepared_version = weights_version_;
-  }
+  const int64_t whole = backend_->capabilities().inference_batch;
+  const int64_t part = mode == Mode::Inference && whole > 0 ? std::min(whole, batch.count) : batch.count;
+  const int64_t image = definition_.input.count() * (batch.images.bytes ? 1 : sizeof(float));
   std::vector<std::vector<float>> logits;
-  for (const View& head : plan.plan.heads) {
-    logits.emplace_back(head.rows * head.channels);
-    backend_->read(run, head, logits.back().data());
+  for (int64_t first = 0; first < batch.count; first += part) {
+    Batch images{batch.images, std::min(part, batch.count - first)};
+    images.images.data = static_cast<const std::byte*>(batch.images.data) + first * image;
+    Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference});
+    const Context run = context(plan, images, floats(averaged ? average_ : weights_));
+    prepare(plan, run, averaged ? average_version_ : weights_version_);
+    for (int i = 0; i < plan.plan.forward_steps; i++) plan.operations[i]->run(run);
+    if (mode == Mode::Training) {
+      counters_.batches++;
+      weights_version_ = ++last_version_;  // running statistics moved
+      plan.prepared_version = weights_version_;
+    }
+    logits.resize(plan.plan.heads.size());
+    for (size_t head = 0; head < logits.size(); head++) {
+      const View& view = plan.plan.heads[head];
+      const size_t before = logits[head].size();
+      logits[head].resize(before + view.rows * view.channels);
+      backend_->read(run, view, logits[head].data() + before);
+    }
   }
   return logits;
 }

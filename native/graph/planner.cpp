@@ -33,7 +33,6 @@ class Planner {
  private:
   // ---- passes over the definition
 
-
   bool training() const { return request_.mode == Mode::Training; }
   const Layer& layer(int index) const { return definition_.layers[index]; }
   int source(int index, int input = 0) const { return shapes_.inputs[index][input]; }
@@ -131,7 +130,6 @@ class Planner {
 
   // ---- buffers and views
 
-
   int new_buffer(const std::string& name, int64_t count, Element element = Element::Activation) {
     plan_.buffers.push_back({.name = name, .element = element, .count = count});
     return static_cast<int>(plan_.buffers.size()) - 1;
@@ -201,7 +199,6 @@ class Planner {
   }
 
   // ---- forward
-
 
   void emit_forward() {
     outputs_.resize(layer_count() + 1);
@@ -487,8 +484,8 @@ class Planner {
     if (tensor != kImages) pending_[tensor + 1].push_back(std::move(emitter));
   }
 
-  /// Adds a contribution by a step that can only overwrite a dense view. Nobody reads the images' gradient, but
-  /// a BatchNorm of images finds its parameters' gradients in the same step.
+  /// Adds a contribution by a step that can only overwrite a dense view. Nobody reads the images' gradient,
+  /// but a BatchNorm of images finds its parameters' gradients in the same step.
   template <class Emitter>
   void contribute(int tensor, const std::string& name, Emitter emitter) {
     const View whole = gradient(tensor);

@@ -9,6 +9,7 @@ namespace googlenet::graph {
 struct Capabilities {
   bool strided_pointwise = false;    // inference: a 1x1 convolution may write into a slice
   bool strided_convolution = false;  // inference: any convolution may
+  int64_t inference_batch = 0;       // inference: larger batches go in parts of this size; 0: never
 };
 
 struct PlanRequest {

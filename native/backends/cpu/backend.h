@@ -11,7 +11,11 @@ class CpuBackend : public Backend {
 
   std::string name() const override { return "cpu"; }
   int64_t activation_bytes() const override { return precision_ == Precision::Bf16 ? 2 : 4; }
-  graph::Capabilities capabilities() const override { return {.strided_pointwise = true}; }
+  /// Eight images at a time stay in the caches from layer to layer, and need a quarter of the memory that 32
+  /// do.
+  graph::Capabilities capabilities() const override {
+    return {.strided_pointwise = true, .inference_batch = 8};
+  }
 
   std::unique_ptr<Memory> allocate(size_t bytes, const std::string& purpose) override;
   void download(float* host, const float* device, int64_t count) override;

@@ -183,6 +183,12 @@ Backend::Made CpuBackend::make(const step::Convolution& what) {
   return std::make_unique<Convolution>(dnn_, what);
 }
 Backend::Made CpuBackend::make(const step::ConvolutionBackwardData& what) {
+  const graph::Window& w = what.window;
+  // oneDNN 2.6's bf16 kernel for 1x1 convolutions (jit_bf16_1x1:avx512_core_bf16) adds rubbish where the
+  // number of output channels is odd: it takes them in pairs. A matrix product says the same.
+  if (precision_ == Precision::Bf16 && w.kernel == 1 && w.stride == 1 && w.out.channels % 2 == 1) {
+    return make(step::LinearBackwardData{what.output_gradient, what.input_gradient, what.weight});
+  }
   return std::make_unique<ConvolutionBackwardData>(dnn_, what);
 }
 Backend::Made CpuBackend::make(const step::ConvolutionBackwardWeights& what) {

@@ -21,16 +21,18 @@ constexpr int kMostPixels = 15 * 15;  // of a window: infer_shapes allows no wid
 template <bool kArgmax, class T>
 void take_max(const T* const* rows, const int32_t* positions, int count, int64_t channels, T* y,
               uint8_t* argmax) {
-  using Bits = typename Lanes<T>::Bits;
+  using L = Lanes<T>;
+  using Bits = typename L::Bits;
   by_registers<T>(channels, [&](int64_t c, auto lanes) {
-    Bits best = ordered<T>(load_bits(rows[0] + c, lanes));
+    auto best = L::key(load_bits(rows[0] + c, lanes));
     Bits where = Bits{} + static_cast<int16_t>(positions[0]);
     for (int k = 1; k < count; k++) {
-      const Bits v = ordered<T>(load_bits(rows[k] + c, lanes));
-      if (kArgmax) where = v > best ? Bits{} + static_cast<int16_t>(positions[k]) : where;
-      best = v > best ? v : best;
+      const auto v = L::key(load_bits(rows[k] + c, lanes));
+      const Bits better = L::above(v, best);
+      if (kArgmax) where = better ? Bits{} + static_cast<int16_t>(positions[k]) : where;
+      best = better ? v : best;
     }
-    store_bits(y + c, ordered<T>(best), lanes);
+    store_bits(y + c, L::bits(best), lanes);
     if (kArgmax) store_bytes<T>(argmax + c, where, lanes);
   });
 }

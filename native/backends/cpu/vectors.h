@@ -15,7 +15,7 @@ using Floats [[gnu::vector_size(32)]] = float;
 using Int32s [[gnu::vector_size(32)]] = int32_t;
 using Int16s [[gnu::vector_size(32)]] = int16_t;
 
-/// A register of elements as their bits, how it is ordered, and sums of such registers in fp32.
+/// A register of elements as their bits, in what form they are compared, and sums of such registers in fp32.
 template <class T>
 struct Lanes;
 
@@ -24,12 +24,17 @@ struct Lanes<float> {
   static constexpr int64_t kCount = 8;
   using Bits = Int32s;
   using Bytes [[gnu::vector_size(8)]] = uint8_t;
-  static constexpr int32_t kMagnitude = 0x7fffffff, kInfinity = 0x7f800000, kSign = 31;
+
+  using Key = Floats;
+  GOOGLENET_INLINE static Key key(const Bits& bits) { return std::bit_cast<Key>(bits); }
+  GOOGLENET_INLINE static Bits bits(const Key& key) { return std::bit_cast<Bits>(key); }
+  /// NaN is above all, and above itself.
+  GOOGLENET_INLINE static Bits above(const Key& a, const Key& b) { return (a > b) | (a != a); }
 
   struct Sum {
     Floats values{};
-    GOOGLENET_INLINE void add(const Bits& bits) { values += reinterpret_cast<const Floats&>(bits); }
-    GOOGLENET_INLINE Bits rounded() const { return reinterpret_cast<const Bits&>(values); }
+    GOOGLENET_INLINE void add(const Bits& bits) { values += std::bit_cast<Floats>(bits); }
+    GOOGLENET_INLINE Bits rounded() const { return std::bit_cast<Bits>(values); }
   };
 };
 
@@ -38,41 +43,40 @@ struct Lanes<Bf16> {
   static constexpr int64_t kCount = 16;
   using Bits = Int16s;
   using Bytes [[gnu::vector_size(16)]] = uint8_t;
-  static constexpr int16_t kMagnitude = 0x7fff, kInfinity = 0x7f80, kSign = 15;
+
+  /// Integers in the order of the numbers that they are the bits of, NaN above all: a compare of 16 lanes at
+  /// once.
+  using Key = Int16s;
+  GOOGLENET_INLINE static Key key(const Bits& bits) {
+    const Key flipped = bits ^ ((bits >> 15) & int16_t{0x7fff});
+    return (bits & int16_t{0x7fff}) > int16_t{0x7f80} ? Key{} + int16_t{0x7fff} : flipped;
+  }
+  GOOGLENET_INLINE static Bits bits(const Key& key) { return key ^ ((key >> 15) & int16_t{0x7fff}); }
+  GOOGLENET_INLINE static Bits above(const Key& a, const Key& b) { return a > b; }
 
   /// Even and odd lanes apart: both widen by one instruction, without a shuffle.
   struct Sum {
     Floats even{}, odd{};
     GOOGLENET_INLINE void add(const Bits& bits) {
-      const Int32s pairs = reinterpret_cast<const Int32s&>(bits);
+      const Int32s pairs = std::bit_cast<Int32s>(bits);
       const Int32s low = pairs << 16, high = pairs & ~0xffff;
-      even += reinterpret_cast<const Floats&>(low);
-      odd += reinterpret_cast<const Floats&>(high);
+      even += std::bit_cast<Floats>(low);
+      odd += std::bit_cast<Floats>(high);
     }
     GOOGLENET_INLINE Bits rounded() const {
       const Unsigned pairs = (upper(even) >> 16) | (upper(odd) & 0xffff0000u);
-      return reinterpret_cast<const Bits&>(pairs);
+      return std::bit_cast<Bits>(pairs);
     }
 
    private:
     using Unsigned [[gnu::vector_size(32)]] = uint32_t;
     /// As store() of elements.h, left in the upper half.
     GOOGLENET_INLINE static Unsigned upper(const Floats& values) {
-      const Unsigned bits = reinterpret_cast<const Unsigned&>(values);
+      const Unsigned bits = std::bit_cast<Unsigned>(values);
       return values != values ? bits | 0x400000u : bits + 0x7fffu + ((bits >> 16) & 1u);
     }
   };
 };
-
-/// Integers in the order of the floating-point numbers that they are the bits of; NaN is above all. Its own
-/// inverse, but for NaN's sign and payload.
-template <class T>
-GOOGLENET_INLINE typename Lanes<T>::Bits ordered(const typename Lanes<T>::Bits& bits) {
-  using L = Lanes<T>;
-  const typename L::Bits magnitude = bits & L::kMagnitude;
-  const typename L::Bits key = bits ^ ((bits >> L::kSign) & L::kMagnitude);
-  return magnitude > L::kInfinity ? typename L::Bits{} + L::kMagnitude : key;
-}
 
 /// The first `count` (at most Lanes<T>::kCount) elements at `from`; the other lanes are zero.
 template <class T>
