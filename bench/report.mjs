@@ -10,8 +10,14 @@ export function describeMachine() {
   return { cpu: cpus()[0].model, cores: availableParallelism(), date: new Date().toISOString() }
 }
 
+export function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
 /** `ratio` of ours to the fastest way of each peer. */
-export function printTable({ machine, versions, cases, memory }) {
+export function printTables({ machine, versions, cases, memory, loader }) {
   console.log(`\n${machine.cpu}, ${machine.cores} cores`)
   if (Object.keys(versions).length > 0) {
     console.log(
@@ -40,6 +46,15 @@ export function printTable({ machine, versions, cases, memory }) {
   if (memory.length > 0) {
     const megabytes = memory.map(({ label, bytes }) => [label, `${(bytes / 1e6).toFixed(0)} MB`])
     print(['peak memory, training, batch 32, fp32', ''], megabytes)
+  }
+  if (loader.length > 0) {
+    const rows = loader.map(({ name, ours, peer, ratio }) => [
+      name,
+      ours.toFixed(0),
+      peer?.toFixed(0) ?? '',
+      ratio?.toFixed(2) ?? '',
+    ])
+    print(['images a second', 'googlenet', 'torchvision', 'ratio'], rows)
   }
 }
 

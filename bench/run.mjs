@@ -12,7 +12,8 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { Contestant } from './contestant.mjs'
-import { describeMachine, printTable, save } from './report.mjs'
+import { benchLoader } from './loader.mjs'
+import { describeMachine, median, printTables, save } from './report.mjs'
 
 const PARTS = ['inference', 'training', 'memory', 'loader']
 const { values, positionals } = parseArgs({
@@ -123,18 +124,12 @@ async function measureMemory() {
   return results
 }
 
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   else if (text !== '' && !text.includes('round')) process.stderr.write(`${text}\n`)
 }
 
-const report = { machine: describeMachine(), versions: {}, cases: [], memory: [] }
+const report = { machine: describeMachine(), versions: {}, cases: [], memory: [], loader: [] }
 for (const task of ['inference', 'training'].filter((part) => parts.includes(part))) {
   for (const precision of values.precision) {
     for (const batch of values.batch.map(Number)) report.cases.push(await measure({ task, batch, precision }))
@@ -142,12 +137,10 @@ for (const task of ['inference', 'training'].filter((part) => parts.includes(par
 }
 for (const { value: runner } of await Promise.allSettled(started.values())) runner?.end()
 if (parts.includes('memory')) report.memory = await measureMemory()
-printTable(report)
 if (parts.includes('loader')) {
-  const loader = spawnSync(process.execPath, [`${here}loader.mjs`], {
-    stdio: 'inherit',
-    env: { ...process.env, ...(python && { GOOGLENET_PEER_PYTHON: python }) },
-  })
-  process.exitCode = loader.status ?? 1
+  progress('loader')
+  report.loader = await benchLoader({ python, seconds })
+  progress('')
 }
+printTables(report)
 if (values.save) console.log(`written to ${save(report)}`)

@@ -3,6 +3,7 @@ export type {
   MemoryReport,
   PictureSource,
   PlanReport,
+  PlanStep,
   Precision,
   StepMetrics,
 } from '../binding.js'
