@@ -1,0 +1,214 @@
+/**
+ * The table of layer cases: every backend has to compute each row, in each precision, as the reference does. A new
+ * layer needs one row. A row's layers read `stem`, a convolution of the images, so that their input gradient shows
+ * in the stem's weights; the last of them feeds the head, unless the row names its own heads.
+ */
+import type { HeadDefinition, LayerDefinition, NetworkDefinition } from '../../binding.js'
+import { Draw } from './draw.js'
+import { averagePool, block, concat, conv, dropout, linear, maxPool, norm, relu } from './layers.js'
+import { randomLayers } from './randomNetwork.js'
+
+export interface Row {
+  name: string
+  layers(draw: Draw): LayerDefinition[]
+  heads?: HeadDefinition[]
+  labelSmoothing?: number
+  images?: 'float32' | 'uint8'
+  layout?: 'nchw' | 'nhwc'
+}
+
+export interface Case {
+  name: string
+  definition: NetworkDefinition
+  batch: number
+  labelSmoothing: number
+  images: 'float32' | 'uint8'
+  layout: 'nchw' | 'nhwc'
+}
+
+const CLASSES = 7
+const width = (draw: Draw) => draw.whole(2, 21)
+
+/** Branches of an inception module on `input`, joined as `name`. */
+function inception(name: string, input: string, draw: Draw): LayerDefinition[] {
+  const [a, b, c, d] = ['1', '2', '3', '4'].map((branch) => `${name}.${branch}`)
+  return [
+    ...block(a!, input, width(draw)),
+    ...block(`${b}.reduce`, input, width(draw)),
+    ...block(b!, `${b}.reduce`, width(draw), 3, { padding: 1 }),
+    ...block(`${c}.reduce`, input, width(draw)),
+    ...block(c!, `${c}.reduce`, width(draw), 5, { padding: 2 }),
+    maxPool(`${d}.pool`, input, 3, 1, 1),
+    ...block(d!, `${d}.pool`, width(draw)),
+    concat(name, a!, b!, c!, d!),
+  ]
+}
+
+function convolutionRow(kernel: number): Row {
+  return {
+    name: `convolution ${kernel}x${kernel}`,
+    layers: (draw) => {
+      const [stride, padding] = [draw.whole(1, 3), draw.whole(0, kernel - 1)]
+      return [conv('a', 'stem', width(draw), kernel, { stride, padding, bias: draw.pick([true, false]) })]
+    },
+  }
+}
+
+function poolRow(name: string, pool: typeof maxPool, kernels: readonly number[], padded: boolean): Row {
+  return {
+    name,
+    layers: (draw) => {
+      const kernel = draw.pick(kernels)
+      return [pool('a', 'stem', kernel, draw.whole(1, kernel + 1), padded ? draw.whole(0, kernel - 1) : 0)]
+    },
+  }
+}
+
+export const rows: readonly Row[] = [
+  { name: 'linear', layers: () => [] },
+  { name: 'linear without bias', layers: () => [linear('a', 'stem', 19, false)] },
+  { name: 'linear with ReLU', layers: () => [linear('a', 'stem', 33), relu('b', 'a'), linear('c', 'b', 5)] },
+  convolutionRow(1),
+  convolutionRow(2),
+  convolutionRow(3),
+  convolutionRow(5),
+  convolutionRow(7),
+  { name: 'convolution with ReLU', layers: (d) => [conv('a', 'stem', width(d), 3), relu('b', 'a')] },
+  {
+    name: 'convolution of images',
+    layers: (d) => [conv('a', 'input', width(d), 5, { stride: 2, padding: 2 })],
+  },
+  {
+    name: 'convolution with BatchNorm',
+    layers: (d) => [conv('a', 'stem', width(d), 3, { padding: 1 }), norm('b', 'a', 1e-5, 0.3)],
+  },
+  {
+    name: 'convolution with BatchNorm and ReLU',
+    layers: (d) => block('a', 'stem', width(d), 3, { padding: 1, bias: d.pick([true, false]) }),
+  },
+  { name: 'BatchNorm', layers: () => [maxPool('p', 'stem', 2), norm('a', 'p', 1e-3)] },
+  { name: 'BatchNorm with ReLU', layers: () => [maxPool('p', 'stem', 2), norm('a', 'p'), relu('b', 'a')] },
+  { name: 'BatchNorm of images', layers: () => [norm('a', 'input'), concat('b', 'a', 'stem')] },
+  {
+    name: 'BatchNorm of a convolution with another reader',
+    layers: (d) => [conv('a', 'stem', width(d)), norm('b', 'a'), relu('c', 'b'), concat('e', 'a', 'c')],
+  },
+  { name: 'ReLU', layers: () => [relu('a', 'stem'), maxPool('b', 'stem', 3), relu('c', 'b')] },
+  poolRow('max pool', maxPool, [2, 3, 5], true),
+  poolRow('average pool', averagePool, [2, 3, 5], false),
+  { name: 'max pool of images', layers: () => [maxPool('a', 'input', 3, 2, 1)] },
+  { name: 'concat', layers: (d) => [conv('a', 'stem', width(d)), relu('b', 'stem'), concat('c', 'b', 'a')] },
+  { name: 'concat of one tensor, twice', layers: () => [relu('a', 'stem'), concat('b', 'a', 'a', 'input')] },
+  {
+    name: 'nested concats',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      ...block('b', 'stem', width(d), 3, { padding: 1 }),
+      concat('ab', 'a', 'b'),
+      maxPool('p', 'ab', 3, 1, 1),
+      concat('inner', 'p', 'ab'),
+      ...block('c', 'stem', width(d)),
+      concat('outer', 'inner', 'c', 'ab'),
+      relu('z', 'outer'),
+    ],
+  },
+  {
+    name: 'sibling 1x1 convolutions',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      ...block('b', 'stem', width(d)),
+      ...block('c', 'stem', width(d)),
+      maxPool('p', 'b', 3, 1, 1),
+      concat('e', 'c', 'a', 'p'),
+    ],
+  },
+  {
+    name: 'siblings that differ in bias, ReLU and epsilon',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      ...block('b', 'stem', width(d), 1, { bias: false }),
+      conv('c.conv', 'stem', width(d)),
+      norm('c', 'c.conv'),
+      conv('e.conv', 'stem', width(d)),
+      norm('e', 'e.conv', 0.3),
+      concat('z', 'a', 'b', 'c', 'e'),
+    ],
+  },
+  {
+    name: 'several readers',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      conv('b', 'a', width(d), 3, { padding: 1 }),
+      maxPool('c', 'a', 3, 1, 1),
+      relu('e', 'a'),
+      dropout('f', 'a', 0),
+      averagePool('g', 'a', 1),
+      concat('z', 'a', 'b', 'c', 'e', 'f', 'g'),
+    ],
+  },
+  { name: 'inception module', layers: (d) => inception('a', 'stem', d) },
+  {
+    name: 'inception modules',
+    layers: (d) => [...inception('a', 'stem', d), ...inception('b', 'a', d), maxPool('p', 'b', 3, 2, 1)],
+  },
+  { name: 'dropout of nothing', layers: () => [relu('a', 'stem'), dropout('b', 'a', 0)] },
+  {
+    name: 'a layer that no head needs',
+    layers: (d) => [...block('dead', 'stem', 5), conv('a', 'stem', width(d))],
+  },
+  {
+    name: 'several heads',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      ...block('b', 'a', width(d)),
+      linear('main', 'b', CLASSES),
+      linear('aux', 'a', CLASSES),
+      linear('none', 'stem', CLASSES, false),
+    ],
+    heads: [
+      { layer: 'main', lossWeight: 1 },
+      { layer: 'aux', lossWeight: 0.3 },
+      { layer: 'none', lossWeight: 0 },
+    ],
+  },
+  { name: 'label smoothing', layers: () => [relu('a', 'stem')], labelSmoothing: 0.1 },
+  { name: 'float NHWC images', layers: (d) => block('a', 'stem', width(d)), layout: 'nhwc' },
+  { name: 'uint8 NCHW images', layers: (d) => block('a', 'stem', width(d)), images: 'uint8' },
+  { name: 'uint8 NHWC images', layers: (d) => block('a', 'stem', width(d)), images: 'uint8', layout: 'nhwc' },
+  ...Array.from({ length: 8 }, (_, i) => ({
+    name: `random layers ${i + 1}`,
+    layers: (draw: Draw) => randomLayers(draw, 'stem', 12),
+  })),
+]
+
+/** A row with sizes drawn for it. */
+export function drawCase(row: Row, number: number): Case {
+  const draw = new Draw(`${row.name} ${number}`)
+  const channels = draw.pick([1, 2, 3, 4])
+  const [height, width] = [draw.whole(7, 10), draw.whole(7, 10)]
+  const body = row.layers(draw)
+  const last = body.at(-1)?.name ?? 'stem'
+  const heads = row.heads ?? [{ layer: 'head', lossWeight: 1 }]
+  return {
+    name: `${row.name}, ${number}`,
+    definition: {
+      input: {
+        channels,
+        height,
+        width,
+        mean: [...draw.reals(channels, 0.3, 0.6)],
+        std: [...draw.reals(channels, 0.2, 0.3)],
+      },
+      layers: [
+        conv('stem', 'input', draw.whole(2, 17), 3, { padding: 1 }),
+        ...body,
+        ...(row.heads ? [] : [linear('head', last, CLASSES)]),
+      ],
+      heads,
+    },
+    batch: draw.whole(1, 9),
+    labelSmoothing: row.labelSmoothing ?? 0,
+    images: row.images ?? 'float32',
+    layout: row.layout ?? 'nchw',
+  }
+}
