@@ -41,7 +41,7 @@ Napi::ArrayBuffer adopt(Napi::Env env, images::BufferPool::Buffer pixels, size_t
   };
   napi_value array;
   if (napi_create_external_arraybuffer(env, memory, bytes, drop, keeper.get(), &array) == napi_ok) {
-    keeper.release();
+    (void)keeper.release();
     return {env, array};
   }
   // Runtimes that cage their pointers (Electron) allow no foreign memory.
