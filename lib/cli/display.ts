@@ -17,10 +17,16 @@ export const trainingDisplay = (json: boolean): Display => (json ? new JsonDispl
 
 class JsonDisplay implements Display {
   show(event: TrainEvent): void {
-    // The confusion matrix of 1000 classes has a million cells; the figures are in `validation`.
-    printJson(event.type === 'epoch' ? { ...event, report: undefined } : event)
+    printJson(brief(event))
   }
   close(): void {}
+}
+
+/** Without what is too long for a line: the confusion matrix of 1000 classes has a million cells. */
+function brief(event: TrainEvent): object {
+  if (event.type === 'epoch') return { ...event, report: undefined }
+  if (event.type !== 'start' || !event.resumed) return event
+  return { ...event, resumed: { ...event.resumed, epochs: undefined, steps: undefined } }
 }
 
 /** The table goes to standard output, what passes by (bar, notes) to standard error. */
@@ -28,7 +34,8 @@ class TableDisplay implements Display {
   readonly #progress = openProgress()
   #validated = false
   #epochs = 0
-  #best = -1
+  /** An epoch's line, until its checkpoint says whether it is the best. */
+  #row = ''
   #skipped = 0
 
   show(event: TrainEvent): void {
@@ -51,7 +58,10 @@ class TableDisplay implements Display {
         this.#progress.update(`epoch ${this.#ordinal(event.epoch)}`, event.done, event.samples, 'validating')
         break
       case 'epoch':
-        this.#row(event)
+        this.#row = this.#rowOf(event)
+        break
+      case 'checkpoint':
+        this.#printRow(event.best && this.#validated)
         break
       case 'skipped':
         this.#note(event)
@@ -60,7 +70,7 @@ class TableDisplay implements Display {
   }
 
   close(): void {
-    this.#progress.clear()
+    this.#printRow(false)
   }
 
   #ordinal(epoch: number): string {
@@ -90,25 +100,22 @@ class TableDisplay implements Display {
     print(paint('dim', cells(titles)))
   }
 
-  #row({ epoch, learningRate, train, validation, imagesPerSecond, seconds }: EventOf<'epoch'>): void {
-    this.#progress.clear()
-    const best = validation !== undefined && validation.top1 > this.#best
-    if (best) this.#best = validation.top1
-    const tried = validation
-      ? [decimal(validation.loss), percent(validation.top1)]
-      : this.#validated
-        ? ['', '']
-        : []
-    const row = [
+  #rowOf({ epoch, learningRate, train, validation, imagesPerSecond, seconds }: EventOf<'epoch'>): string {
+    return cells([
       this.#ordinal(epoch),
       compact(learningRate),
       decimal(train.loss),
       percent(train.top1),
-      ...tried,
+      ...(validation ? [decimal(validation.loss), percent(validation.top1)] : []),
       count(imagesPerSecond),
       duration(seconds),
-    ]
-    print(cells(row) + (best ? paint('green', '  best') : ''))
+    ])
+  }
+
+  #printRow(best: boolean): void {
+    this.#progress.clear()
+    if (this.#row) print(this.#row + (best ? paint('green', '  best') : ''))
+    this.#row = ''
   }
 
   #note({ name, reason }: EventOf<'skipped'>): void {

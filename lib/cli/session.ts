@@ -29,7 +29,7 @@ export interface SessionResult {
   report: string
 }
 
-/** Trains, showing how it goes, and rewrites the run folder's report at each epoch's end. */
+/** Trains, showing how it goes, and rewrites the run folder's report beside each checkpoint: at each epoch's end. */
 export async function runSession(session: Session): Promise<SessionResult> {
   const { net, data, options } = session
   const { train } = await import('../training/train.js')
@@ -42,7 +42,7 @@ export async function runSession(session: Session): Promise<SessionResult> {
       history.record(event)
       display.show(event)
       if (event.type === 'end') end = event
-      if (event.type === 'epoch') await writeSessionReport(session, history, 'running')
+      if (event.type === 'checkpoint') await writeSessionReport(session, history, 'running')
     }
   } finally {
     display.close()

@@ -30,8 +30,9 @@ export class TrainingHistory {
   readonly skipped = new Map<string, string>()
   plannedEpochs = 0
   stepsPerEpoch = 1
-  /** Of the epoch with the highest top-1 on the validation pictures. */
-  best?: { epoch: number; report: EvaluationReport }
+  /** The validation of the epoch whose weights are the best so far. */
+  best?: Validation
+  #latest: Validation | undefined
 
   record(event: TrainEvent): void {
     switch (event.type) {
@@ -54,9 +55,17 @@ export class TrainingHistory {
       case 'epoch': {
         const { type, report, ...epoch } = event
         this.epochs.push(epoch)
-        if (report && report.top1 > (this.best?.report.top1 ?? -1)) this.best = { epoch: epoch.epoch, report }
+        this.#latest = report && { epoch: epoch.epoch, report }
         break
       }
+      case 'checkpoint':
+        if (event.best && this.#latest) this.best = this.#latest
+        break
     }
   }
+}
+
+interface Validation {
+  epoch: number
+  report: EvaluationReport
 }

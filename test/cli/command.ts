@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../lib/packageRoot.js'
 
-const main = join(packageRoot, 'dist/lib/cli/main.js')
+const builtMain = join(packageRoot, 'dist/lib/cli/main.js')
+
+export interface StartOptions {
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+  /** Another main.js than the package's own. */
+  main?: string
+}
 
 export interface Ended {
   /** Exit code; the signal's name when it was killed. */
@@ -24,13 +31,13 @@ export interface Running {
 /** Starts the built command line as a user's shell does. */
 export function start(
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  { main = builtMain, env, ...options }: StartOptions = {},
 ): Running {
   if (!existsSync(main)) throw new Error(`${main} is missing: run npm run build:ts`)
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...env },
   })
   const output = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -53,7 +60,7 @@ export function start(
 }
 
 /** Runs the command line to its end. */
-export const googlenet = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>
+export const googlenet = (args: readonly string[], options?: StartOptions): Promise<Ended> =>
   start(args, options).ended
 
 /** The JSON objects on standard output; throws when anything else is there. */

@@ -1,6 +1,8 @@
+import { cp, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { packageVersion } from '../../lib/packageRoot.js'
-import { googlenet, jsonLines, remove, temporaryFolder } from './command.js'
+import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
+import { googlenet, jsonLines, remove, start, temporaryFolder } from './command.js'
 
 const commands = ['train', 'evaluate', 'classify', 'demo', 'summary', 'plan', 'bench', 'doctor']
 
@@ -121,6 +123,33 @@ test('doctor says what is here, and that networks can run', async () => {
   })
 })
 
+describe('where the addon cannot be loaded', () => {
+  beforeAll(async () => {
+    for (const name of ['dist', 'package.json']) {
+      await cp(join(packageRoot, name), join(folder, 'package', name), { recursive: true })
+    }
+    await symlink(join(packageRoot, 'node_modules'), join(folder, 'package/node_modules'))
+  })
+  const main = () => join(folder, 'package/dist/lib/cli/main.js')
+
+  test('doctor says so, and what helps', async () => {
+    const text = await googlenet(['doctor'], { main: main() })
+    expect(text.code).toBe(1)
+    expect(text.stdout).toMatch(/native addon +.*could not be loaded/)
+    expect(text.stdout).toContain('npm run setup')
+    const [machine] = jsonLines(await googlenet(['doctor', '--json'], { main: main() }))
+    expect(machine).toMatchObject({ addon: { loaded: false }, missing: [{ command: 'npm run setup' }] })
+  })
+
+  test('other commands fail with a code; help and summary work', async () => {
+    const failed = await googlenet(['plan'], { main: main() })
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toMatch(/^error ERR_GOOGLENET_BUILD: /)
+    expect((await googlenet(['train', '--help'], { main: main() })).code).toBe(0)
+    expect((await googlenet(['summary'], { main: main() })).code).toBe(0)
+  })
+})
+
 test('bench measures each precision, work and batch asked for', async () => {
   const args = [
     'bench',
@@ -140,7 +169,6 @@ test('bench measures each precision, work and batch asked for', async () => {
 })
 
 test('a reader that closes early is no failure', async () => {
-  const { start } = await import('./command.js')
   const running = start(['plan', '--image-size', '64', '--classes', '10', '--json'])
   running.child.stdout!.destroy()
   expect(await running.ended).toMatchObject({ code: 0, stderr: '' })

@@ -112,7 +112,8 @@ export function exampleEvents({
       report: reached,
     }
     ended.push(ends)
-    events.push(ends)
+    const path = `run/checkpoint-${ends.step}.safetensors`
+    events.push(ends, { type: 'checkpoint', path, epoch: epoch + 1, step: ends.step, best: true })
   }
   events.push({ type: 'end', reason: 'done', epochs: ended, best: { epoch: epochs - 1, top1: report.top1 } })
   return events
