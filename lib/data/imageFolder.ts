@@ -58,11 +58,16 @@ export class ImageFolder implements DataSet {
     return ImageFolder.#split(path, all, share, seed)
   }
 
-  static #split(path: string, all: SampleSource, share: number | undefined, seed: number): ImageFolder {
+  static async #split(
+    path: string,
+    all: SampleSource,
+    share: number | undefined,
+    seed: number,
+  ): Promise<ImageFolder> {
     const { train, validation } =
       share === undefined
         ? { train: all, validation: new Subset(all, new Uint32Array(0)) }
-        : splitByClass(all, share, seed)
+        : await splitByClass(all, share, seed)
     return new ImageFolder(path, all.classes, train, validation)
   }
 }

@@ -21,7 +21,9 @@ export async function listFolder(path: string): Promise<Listing> {
   const listing: Listing = { folders: [], pictures: [] }
   for (const entry of await readEntries(path)) {
     if (entry.name.startsWith('.')) continue
-    if (await isFolder(path, entry)) listing.folders.push(entry.name)
+    // Asked only where the entry does not say: a wait for each of a million files would take seconds.
+    const isFolder = entry.isDirectory() || (!entry.isFile() && (await leadsToFolder(join(path, entry.name))))
+    if (isFolder) listing.folders.push(entry.name)
     else if (pictureName.test(entry.name)) listing.pictures.push(entry.name)
   }
   listing.folders.sort()
@@ -67,10 +69,8 @@ async function readEntries(path: string): Promise<Dirent[]> {
   }
 }
 
-async function isFolder(parent: string, entry: Dirent): Promise<boolean> {
-  if (entry.isDirectory()) return true
-  // Some file systems don't say what an entry is until it is asked for.
-  if (entry.isFile()) return false
-  const status = await stat(join(parent, entry.name)).catch(() => undefined)
+/** For links, and for file systems that don't tell what an entry is until it is asked for. */
+async function leadsToFolder(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined)
   return status?.isDirectory() ?? false
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { hashText } from './order.js'
 import type { Sample, SampleSource } from './source.js'
 
@@ -27,14 +28,15 @@ export class Subset implements SampleSource {
  * at least one of a class with two or more, and never all. Which ones depends on the seed and their names, so the
  * same files are parted in the same way, and files that come or go move few others.
  */
-export function splitByClass(
+export async function splitByClass(
   source: SampleSource,
   validation: number,
   seed: number,
-): { train: SampleSource; validation: SampleSource } {
+): Promise<{ train: SampleSource; validation: SampleSource }> {
   const byClass: number[][] = source.classes.map(() => [])
   const ranks = new Uint32Array(source.length)
   for (let index = 0; index < source.length; index++) {
+    if (index % 1000 === 0) await setImmediate() // others have work for the event loop too
     const { label, name } = source.sample(index)
     byClass[label]!.push(index)
     ranks[index] = hashText(seed, name)
@@ -42,6 +44,7 @@ export function splitByClass(
   const chosen = new Uint8Array(source.length)
   let count = 0
   for (const samples of byClass) {
+    await setImmediate()
     const share = Math.max(1, Math.round(samples.length * validation))
     const taken = Math.max(0, Math.min(samples.length - 1, share))
     samples.sort((a, b) => ranks[a]! - ranks[b]! || a - b)

@@ -22,15 +22,15 @@ const countsOf = (source: SampleSource) => {
 describe('a split by class', () => {
   const source = sourceOf({ a: numbered(100), b: numbered(10), c: numbered(3), d: numbered(1), e: [] })
 
-  test('takes the same share of each class, of a small one at least one sample and never all', () => {
-    const { train, validation } = splitByClass(source, 0.2, 1)
+  test('takes the same share of each class, of a small one at least one sample and never all', async () => {
+    const { train, validation } = await splitByClass(source, 0.2, 1)
     expect(countsOf(validation)).toEqual([20, 2, 1, 0, 0])
     expect(countsOf(train)).toEqual([80, 8, 2, 1, 0])
-    expect(countsOf(splitByClass(source, 0.99, 1).train)).toEqual([1, 1, 1, 1, 0])
+    expect(countsOf((await splitByClass(source, 0.99, 1)).train)).toEqual([1, 1, 1, 1, 0])
   })
 
-  test('parts all samples, each into one part, in their order', () => {
-    const { train, validation } = splitByClass(source, 0.3, 4)
+  test('parts all samples, each into one part, in their order', async () => {
+    const { train, validation } = await splitByClass(source, 0.3, 4)
     const all = namesOf(source)
     expect([...namesOf(train), ...namesOf(validation)].sort()).toEqual([...all].sort())
     for (const part of [train, validation]) {
@@ -39,22 +39,22 @@ describe('a split by class', () => {
     }
   })
 
-  test('is the same for the same files, another for another seed', () => {
-    const chosen = namesOf(splitByClass(source, 0.2, 1).validation)
-    expect(namesOf(splitByClass(source, 0.2, 1).validation)).toEqual(chosen)
-    expect(namesOf(splitByClass(source, 0.2, 2).validation)).not.toEqual(chosen)
+  test('is the same for the same files, another for another seed', async () => {
+    const chosen = namesOf((await splitByClass(source, 0.2, 1)).validation)
+    expect(namesOf((await splitByClass(source, 0.2, 1)).validation)).toEqual(chosen)
+    expect(namesOf((await splitByClass(source, 0.2, 2)).validation)).not.toEqual(chosen)
   })
 
-  test('is random within a class', () => {
-    const { validation } = splitByClass(sourceOf({ a: numbered(4000), b: numbered(2) }), 0.5, 3)
+  test('is random within a class', async () => {
+    const { validation } = await splitByClass(sourceOf({ a: numbered(4000), b: numbered(2) }), 0.5, 3)
     const firstHalf = namesOf(validation).filter((name) => Number.parseInt(name.slice(2), 10) < 2000)
     expect(Math.abs(firstHalf.length - 1000)).toBeLessThan(120)
   })
 
-  test('moves few files when others come', () => {
-    const before = namesOf(splitByClass(sourceOf({ a: numbered(200) }), 0.2, 1).validation)
+  test('moves few files when others come', async () => {
+    const before = namesOf((await splitByClass(sourceOf({ a: numbered(200) }), 0.2, 1)).validation)
     const more = sourceOf({ a: [...numbered(200), 'new1.jpg', 'new2.jpg'], b: numbered(50) })
-    const after = new Set(namesOf(splitByClass(more, 0.2, 1).validation))
+    const after = new Set(namesOf((await splitByClass(more, 0.2, 1)).validation))
     expect(before.filter((name) => !after.has(name)).length).toBeLessThanOrEqual(2)
   })
 })
