@@ -156,6 +156,7 @@ StepResult Network::train_step(const Batch& batch, const int32_t* labels, const 
     std::vector<float> copy(total);
     backend_->download(copy.data(), floats(weights_), total);
     backend_->upload(floats(average_), copy.data(), total);
+    average_version_ = ++last_version_;
   }
   Compiled& plan = compiled({Mode::Training, batch.count, false});
   Metrics metrics;
