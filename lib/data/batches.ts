@@ -72,6 +72,7 @@ export function batches(
   const channels = checkPictureChannels(options.channels ?? 3)
   const batchSize = checkNumber('batchSize', options.batchSize, { min: 1, max: 65535, whole: true })
   const imageSize = checkNumber('imageSize', options.imageSize, { min: 1, max: 16384, whole: true })
+  const threads = checkNumber('threads', options.threads ?? 0, { min: 0, max: 1024, whole: true })
   const dropLast = options.dropLast ?? training !== undefined
   const pass: Pass = {
     source,
@@ -86,7 +87,7 @@ export function batches(
     prefetch: checkNumber('prefetch', options.prefetch ?? 2, { min: 0, max: 1024, whole: true }),
     skip: checkChoice('onError', options.onError ?? 'skip', ['skip', 'throw']) === 'skip',
   }
-  return run(pass, options.loader, () => openLoader(channels, options.threads ?? 0), signal)
+  return run(pass, options.loader, () => openLoader(channels, threads), signal)
 }
 
 interface Pass {

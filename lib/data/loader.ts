@@ -1,5 +1,4 @@
 import type { Loader } from '../../binding.js'
-import { checkNumber } from '../checks.js'
 import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
 import { binding } from '../native.js'
 
@@ -14,7 +13,6 @@ export function checkPictureChannels(channels: number): 1 | 3 {
 
 /** Threads that decode pictures. `threads` 0 means every core that the process may use. */
 export function openLoader(channels: 1 | 3, threads: number): Loader {
-  checkNumber('threads of the loader', threads, { min: 0, max: 1024, whole: true })
   try {
     return new binding.Loader({ threads, channels })
   } catch (error) {

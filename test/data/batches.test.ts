@@ -197,6 +197,7 @@ describe('refused at once is', () => {
     ['a size of none', { imageSize: 0 }, /imageSize must be/],
     ['two channels', { channels: 2 }, /1 channel .* or 3/],
     ['a position behind the end', { position: 11 }, /position must be/],
+    ['half a thread', { threads: 0.5 }, /threads must be/],
     ['a negative prefetch', { prefetch: -1 }, /prefetch must be/],
     ['a resize below the crop', { imageSize: 8, resize: 7 }, /resize must be/],
     ['another onError', { onError: 'ignore' }, /onError must be one of/],
