@@ -1,5 +1,7 @@
 #include "graph/definition.h"
 
+#include <algorithm>
+
 #include "error.h"
 
 namespace googlenet::graph {
@@ -83,6 +85,10 @@ void check_size(const Layer& layer, const Shape& in, const Shape& out) {
   }
 }
 
+bool contains(const std::vector<int>& indices, int index) {
+  return std::find(indices.begin(), indices.end(), index) != indices.end();
+}
+
 }  // namespace
 
 Shapes infer_shapes(const Definition& definition) {
@@ -122,6 +128,11 @@ Shapes infer_shapes(const Definition& definition) {
     if (shapes.classes == 0) shapes.classes = layer.out_channels;
     if (layer.out_channels != shapes.classes)
       refuse(layer, "every head must have the same number of classes");
+    if (contains(shapes.heads, found->second)) refuse(layer, "it is named twice as a head");
+    for (const std::vector<int>& sources : shapes.inputs) {
+      // Logits are kept in fp32 whatever the precision of what layers read.
+      if (contains(sources, found->second)) refuse(layer, "a head's logits cannot be another layer's input");
+    }
     shapes.heads.push_back(found->second);
   }
   return shapes;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "graph/arena.h"
+#include "graph/fusion.h"
 
 namespace googlenet::graph {
 namespace {
@@ -14,15 +15,16 @@ class Planner {
  public:
   Planner(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
           const PlanRequest& request)
-      : definition_(definition), shapes_(shapes), table_(table), request_(request) {
+      : definition_(definition),
+        shapes_(shapes),
+        table_(table),
+        request_(request),
+        fusion_(fuse(definition, shapes, table, request)) {
     plan_.mode = request.mode;
     plan_.batch = request.batch;
   }
 
   Plan run() {
-    find_needed();
-    fuse();
-    place_into_concats();
     emit_forward();
     plan_.forward_steps = static_cast<int>(plan_.steps.size());
     if (training()) emit_backward();
@@ -31,102 +33,13 @@ class Planner {
   }
 
  private:
-  // ---- passes over the definition
-
   bool training() const { return request_.mode == Mode::Training; }
   const Layer& layer(int index) const { return definition_.layers[index]; }
   int source(int index, int input = 0) const { return shapes_.inputs[index][input]; }
   const Shape& shape(int index) const { return index < 0 ? definition_.input : shapes_.outputs[index]; }
   int layer_count() const { return static_cast<int>(definition_.layers.size()); }
-
-  void find_needed() {
-    needed_.assign(layer_count(), false);
-    for (size_t h = 0; h < shapes_.heads.size(); h++) {
-      if (h == 0 || !request_.main_head_only) needed_[shapes_.heads[h]] = true;
-    }
-    for (int i = layer_count() - 1; i >= 0; i--) {
-      if (!needed_[i]) continue;
-      for (int s : shapes_.inputs[i]) {
-        if (s >= 0) needed_[s] = true;
-      }
-    }
-    readers_.assign(layer_count(), 0);
-    for (int i = 0; i < layer_count(); i++) {
-      if (!needed_[i]) continue;
-      for (int s : shapes_.inputs[i]) {
-        if (s >= 0) readers_[s]++;
-      }
-    }
-    for (int head : shapes_.heads) readers_[head]++;
-  }
-
-  /// The layer whose output a fused run of layers produces: convolution [+ BatchNorm] [+ ReLU] and so on.
-  void fuse() {
-    result_.resize(layer_count());
-    covered_.assign(layer_count(), false);
-    for (int i = 0; i < layer_count(); i++) result_[i] = i;
-    for (int i = layer_count() - 1; i >= 0; i--) {
-      if (!needed_[i]) continue;
-      const int from = source(i);
-      if (from < 0 || readers_[from] != 1 || is_head(from)) continue;
-      const LayerKind kind = layer(i).kind;
-      const LayerKind before = layer(from).kind;
-      const bool takes_relu =
-          before == LayerKind::Convolution || before == LayerKind::BatchNorm || before == LayerKind::Linear;
-      const bool fused = (kind == LayerKind::Relu && takes_relu) ||
-                         (kind == LayerKind::BatchNorm && table_.batch_norm_of[from] == i);
-      if (!fused) continue;
-      result_[from] = result_[i];
-      covered_[i] = true;
-    }
-    merged_.assign(layer_count(), -1);
-    if (!training()) return;
-    for (size_t g = 0; g < table_.siblings.size(); g++) {
-      const std::vector<int>& group = table_.siblings[g];
-      const bool alike = std::all_of(group.begin(), group.end(), [&](int member) {
-        return needed_[member] &&
-               has_relu(table_.batch_norm_of[member]) == has_relu(table_.batch_norm_of[group[0]]);
-      });
-      if (!alike) continue;
-      for (int member : group) merged_[member] = static_cast<int>(g);
-    }
-  }
-
-  bool has_relu(int index) const {
-    const int result = result_[index];
-    return result != index && layer(result).kind == LayerKind::Relu;
-  }
-
-  /// A tensor that only a concat reads is written straight into its slice where its producer can do so.
-  void place_into_concats() {
-    slice_of_.assign(layer_count(), {-1, 0});
-    for (int i = 0; i < layer_count(); i++) {
-      if (!needed_[i] || layer(i).kind != LayerKind::Concat) continue;
-      int64_t offset = 0;
-      for (int s : shapes_.inputs[i]) {
-        if (s >= 0 && readers_[s] == 1 && writes_slices(s)) slice_of_[s] = {i, offset};
-        offset += shape(s).channels;
-      }
-    }
-  }
-
-  /// Whether the step that produces this tensor can write into a slice.
-  bool writes_slices(int index) const {
-    int producer = index;
-    bool normalised = false;
-    while (covered_[producer]) {
-      normalised |= layer(producer).kind == LayerKind::BatchNorm;
-      producer = source(producer);
-    }
-    const Layer& by = layer(producer);
-    if (by.kind == LayerKind::Linear || by.kind == LayerKind::Concat) return false;
-    if (by.kind == LayerKind::Dropout) return training();  // in inference it is its input
-    if (by.kind != LayerKind::Convolution) return true;
-    if (training()) return normalised;
-    const bool pointwise = by.kernel == 1 && by.stride == 1;
-    return request_.capabilities.strided_convolution ||
-           (pointwise && request_.capabilities.strided_pointwise);
-  }
+  bool is_head(int index) const { return graph::is_head(shapes_, index); }
+  bool has_relu(int index) const { return graph::has_relu(definition_, fusion_, index); }
 
   // ---- buffers and views
 
@@ -149,11 +62,11 @@ class Planner {
     View& view = views[index + 1];
     if (view.buffer >= 0) return view;
     const std::string name = (index < 0 ? std::string("input") : layer(index).name) + suffix;
-    if (index >= 0 && slice_of_[index].first >= 0) {
-      const View whole = view_of(slice_of_[index].first, views, suffix);
+    if (index >= 0 && fusion_.slices[index].concat >= 0) {
+      const View whole = view_of(fusion_.slices[index].concat, views, suffix);
       view = whole;
       view.channels = shape(index).channels;
-      view.offset = slice_of_[index].second;
+      view.offset = fusion_.slices[index].offset;
     } else if (index >= 0 && is_head(index)) {
       const bool logits = suffix[0] == '\0';
       view = new_view(name, request_.batch, shape(index).channels,
@@ -166,10 +79,6 @@ class Planner {
 
   View output(int index) { return view_of(index, outputs_, ""); }
   View gradient(int index) { return view_of(index, gradients_, ".gradient"); }
-  bool is_head(int index) const {
-    return std::find(shapes_.heads.begin(), shapes_.heads.end(), index) != shapes_.heads.end();
-  }
-
   View dense(const View& view, const std::string& name) {
     if (view.dense()) return view;
     const View copy = new_view(name + ".dense", view.rows, view.channels);
@@ -209,16 +118,16 @@ class Planner {
     emit("input", "input", step::Input{images, request_.batch, definition_.input}, {}, {images});
     std::vector<bool> done(table_.siblings.size(), false);
     for (int i = 0; i < layer_count(); i++) {
-      if (!needed_[i] || covered_[i]) continue;
-      if (merged_[i] >= 0) {
-        if (!done[merged_[i]]) forward_siblings(table_.siblings[merged_[i]]);
-        done[merged_[i]] = true;
+      if (!fusion_.needed[i] || fusion_.covered[i]) continue;
+      if (fusion_.merged[i] >= 0) {
+        if (!done[fusion_.merged[i]]) forward_siblings(table_.siblings[fusion_.merged[i]]);
+        done[fusion_.merged[i]] = true;
       } else {
         forward(i);
       }
     }
     for (size_t h = 0; h < shapes_.heads.size(); h++) {
-      if (needed_[shapes_.heads[h]]) plan_.heads.push_back(output(shapes_.heads[h]));
+      if (fusion_.needed[shapes_.heads[h]]) plan_.heads.push_back(output(shapes_.heads[h]));
     }
   }
 
@@ -273,8 +182,8 @@ class Planner {
       w.out.channels += layer(member).out_channels;
       weight.count += table_.layers[member].weight.count;
       bias.count += table_.layers[member].bias.count;
-      results.push_back(result_[member]);
-      bn.outputs.push_back(output(result_[member]));
+      results.push_back(fusion_.result[member]);
+      bn.outputs.push_back(output(fusion_.result[member]));
       name += (name.empty() ? "" : " + ") + layer(member).name;
     }
     bn.gamma.count = bn.beta.count = bn.mean.count = bn.variance.count = w.out.channels;
@@ -311,7 +220,7 @@ class Planner {
 
   /// A convolution whose BatchNorm is folded (inference), or that has none.
   void forward_convolution(int i) {
-    const View x = dense(output(source(i)), layer(i).name), y = output(result_[i]);
+    const View x = dense(output(source(i)), layer(i).name), y = output(fusion_.result[i]);
     const LayerParameters& parameters = table_.layers[i];
     step::Convolution c{window(i), x, y, parameters.weight, parameters.bias, false, {}};
     const int norm = table_.batch_norm_of[i];
@@ -329,7 +238,7 @@ class Planner {
 
   /// The gradient before a fused ReLU, dense.
   View before_activation(int i, bool relu, const View& y) {
-    const View dy = complete_gradient(result_[i]);
+    const View dy = complete_gradient(fusion_.result[i]);
     if (!relu) return dense(dy, layer(i).name + ".gradient");
     const View dz = new_view(layer(i).name + ".gradient", y.rows, y.channels);
     emit("relu backward", layer(i).name, step::ReluBackward{y, dy, dz}, {y, dy}, {dz});
@@ -338,7 +247,7 @@ class Planner {
 
   /// A BatchNorm that does not follow a convolution of its own.
   void forward_batch_norm(int i) {
-    const View x = output(source(i)), y = output(result_[i]);
+    const View x = output(source(i)), y = output(fusion_.result[i]);
     const LayerParameters& p = table_.layers[i];
     const bool relu = has_relu(i);
     if (!training()) {
@@ -360,7 +269,7 @@ class Planner {
                        relu};
     emit("batch norm", layer(i).name, bn, {x}, {y, bn.saved});
     backward_.push_back([=, this] {
-      const View dy = complete_gradient(result_[i]);
+      const View dy = complete_gradient(fusion_.result[i]);
       contribute(source(i), layer(i).name, [&](View dx) {
         emit("batch norm backward", layer(i).name,
              step::BatchNormBackward{x, {dy}, dx, bn.saved, p.weight, p.bias, relu}, {x, dy, bn.saved}, {dx});
@@ -370,7 +279,7 @@ class Planner {
 
   void forward_linear(int i) {
     const View x = flattened(dense(output(source(i)), layer(i).name), request_.batch);
-    const View y = output(result_[i]);
+    const View y = output(fusion_.result[i]);
     const LayerParameters& p = table_.layers[i];
     const bool relu = has_relu(i);
     emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu, is_head(i)}, {x}, {y});
@@ -445,7 +354,7 @@ class Planner {
       slice.channels = shape(s).channels;
       slice.offset = offset;
       offset += slice.channels;
-      if (s >= 0 && slice_of_[s].first == i) continue;
+      if (s >= 0 && fusion_.slices[s].concat == i) continue;
       const View x = output(s);
       emit("copy", layer(i).name, step::Copy{x, slice}, {x}, {slice});
       copied.push_back({s, slice});
@@ -514,11 +423,9 @@ class Planner {
   const Shapes& shapes_;
   const ParameterTable& table_;
   const PlanRequest& request_;
+  const Fusion fusion_;
   Plan plan_;
-  std::vector<bool> needed_, covered_;
-  std::vector<int> readers_, result_, merged_;
-  std::vector<std::pair<int, int64_t>> slice_of_;  // concat layer and first channel
-  std::vector<View> outputs_, gradients_;          // by layer + 1
+  std::vector<View> outputs_, gradients_;  // by layer + 1
   std::vector<bool> written_;
   std::vector<std::vector<std::function<void(View, bool)>>> pending_;
   std::vector<std::function<void()>> backward_;

@@ -1,0 +1,42 @@
+// The passes over a definition that come before its plan: what the wanted heads need, what runs as one, and
+// which branches write straight into their concat. Answers by layer index.
+#pragma once
+#include "graph/parameters.h"
+#include "graph/planner.h"
+
+namespace googlenet::graph {
+
+struct Fusion {
+  /// The wanted heads depend on it.
+  std::vector<bool> needed;
+  /// The layer before it computes it too: a BatchNorm or ReLU that follows a layer of its own.
+  std::vector<bool> covered;
+  /// The layer whose output is the result when this one has run: itself, or the last one that it covers.
+  std::vector<int> result;
+  /// The group of sibling convolutions (ParameterTable::siblings) that runs as one, or -1.
+  std::vector<int> merged;
+  /// The concat into whose channels, from `offset` on, its result goes; -1: it has a buffer of its own.
+  struct Slice {
+    int concat = -1;
+    int64_t offset = 0;
+  };
+  std::vector<Slice> slices;
+};
+
+Fusion fuse(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
+            const PlanRequest& request);
+
+inline bool is_head(const Shapes& shapes, int layer) {
+  for (int head : shapes.heads) {
+    if (head == layer) return true;
+  }
+  return false;
+}
+
+/// Whether the layer's result includes a ReLU after it.
+inline bool has_relu(const Definition& definition, const Fusion& fusion, int layer) {
+  const int result = fusion.result[layer];
+  return result != layer && definition.layers[result].kind == LayerKind::Relu;
+}
+
+}  // namespace googlenet::graph
