@@ -95,7 +95,7 @@ export function runReference(
 }
 
 /** The layers that a head depends on; the others are not run. */
-function neededLayers({ layers, heads }: NetworkDefinition): LayerDefinition[] {
+export function neededLayers({ layers, heads }: NetworkDefinition): LayerDefinition[] {
   const needed = new Set(heads.map(({ layer }) => layer))
   for (const layer of layers.toReversed()) {
     if (needed.has(layer.name)) for (const name of inputsOf(layer)) needed.add(name)
