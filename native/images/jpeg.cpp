@@ -24,7 +24,7 @@ constexpr double kKept = 4.0;
 
 /// The entropy-coded data cannot hold FF D9, so its absence means that the end is missing.
 bool has_end_marker(std::span<const uint8_t> scan) {
-  for (size_t i = scan.size(); i >= 2; --i) {
+  for (size_t i = scan.size(); i >= 2; i--) {
     if (scan[i - 2] == 0xFF && scan[i - 1] == JPEG_EOI) return true;
   }
   return false;
@@ -44,11 +44,9 @@ class JpegReader final : public Reader {
     decompress_.client_data = &jump_;
     errors_.error_exit = on_error;
     errors_.emit_message = on_message;
-    catch_jump(jump_, [this] { jpeg_create_decompress(&decompress_); });
     progress_.progress_monitor = on_progress;
-    decompress_.progress = &progress_;
   }
-  ~JpegReader() override { jpeg_destroy_decompress(&decompress_); }
+  ~JpegReader() override { release(); }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
@@ -60,8 +58,7 @@ class JpegReader final : public Reader {
   static void on_message(j_common_ptr info, int level);
   static void on_progress(j_common_ptr info);
 
-  /// Gives back the memory of the picture under way.
-  void release() { jpeg_abort_decompress(&decompress_); }
+  void release() { jpeg_destroy_decompress(&decompress_); }
   bool is_cmyk() const { return decompress_.out_color_space == JCS_CMYK; }
   void choose_format(const Target& target);
   void read_rows(const Target& target, Resizer& resizer);
@@ -107,6 +104,9 @@ void JpegReader::on_progress(j_common_ptr info) {
 Extent JpegReader::open(std::span<const uint8_t> bytes) {
   release();
   catch_jump(jump_, [&] {
+    // Anew for each picture: a decompressor keeps its tables, and a file without some would get another's.
+    jpeg_create_decompress(&decompress_);
+    decompress_.progress = &progress_;
     jpeg_mem_src(&decompress_, bytes.data(), bytes.size());
     jpeg_read_header(&decompress_, TRUE);
   });

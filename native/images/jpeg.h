@@ -6,7 +6,6 @@
 
 namespace googlenet::images {
 
-/// One decompressor, reused for picture after picture.
 std::unique_ptr<Reader> make_jpeg_reader();
 
 }  // namespace googlenet::images

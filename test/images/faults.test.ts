@@ -6,7 +6,16 @@ import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PictureSource } from '../../binding.js'
-import { evaluation, fixture, fixtureBytes, openLoader, paint, picturesOf, training } from './helpers.js'
+import {
+  equal,
+  evaluation,
+  fixture,
+  fixtureBytes,
+  openLoader,
+  paint,
+  picturesOf,
+  training,
+} from './helpers.js'
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'googlenet-'))
@@ -143,6 +152,15 @@ describe('a damaged picture has a reason', () => {
     expect(await reasonOf(patched(png, placeOf(png, 'IHDR') + 4 + 13, [0]))).toMatch(/^is damaged: IHDR: CRC/)
   })
 
+  it('without its tables, also after a picture that has them', async () => {
+    const tables = placeOf(jpeg, [0xff, 0xdb])
+    const length = 2 + Buffer.from(jpeg).readUInt16BE(tables + 2)
+    const without = Buffer.concat([jpeg.subarray(0, tables), jpeg.subarray(tables + length)])
+    const pictures = [jpeg, without].map((source, index) => ({ source, index }))
+    const { failures } = await openLoader(1).decode(pictures, evaluation(24))
+    expect(failures).toEqual([{ position: 1, reason: 'is damaged: Quantization table 0x00 was not defined' }])
+  })
+
   it('that a decoder does not know', async () => {
     const frame = placeOf(jpeg, [0xff, 0xc0])
     expect(await reasonOf(patched(jpeg, frame + 1, [0xc3]))).toMatch(/^is damaged: Unsupported/) // lossless
@@ -169,7 +187,10 @@ describe('a damaged picture has a reason', () => {
       for (let i = random(8); i >= 0; i--) file[random(file.length)] = random(256)
       return { source: file, index }
     })
-    const { data, positions, failures } = await openLoader().decode(pictures, training(20))
+    const { data, positions, failures } = await openLoader(2).decode(pictures, training(20))
+    const again = await openLoader(1).decode(pictures, training(20))
+    expect(again.failures).toEqual(failures)
+    expect(equal(again.data, data)).toBe(true)
     expect(positions.length + failures.length).toBe(pictures.length)
     expect(failures.length).toBeGreaterThan(100)
     expect(data).toHaveLength(positions.length * 20 * 20 * 3)
