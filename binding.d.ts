@@ -153,7 +153,7 @@ export class Network {
   dispose(): void
 }
 
-/** Where the bytes of a picture are: a file, a range of a file, or memory. */
+/** Where the bytes of a picture are: a file, a range of a file, or memory. They are a JPEG or a PNG, whatever the name. */
 export type PictureSource = string | { path: string; offset: number; length: number } | Uint8Array
 
 export interface Picture {
@@ -190,15 +190,28 @@ export interface DecodedBatch {
   data: Uint8Array
   /** Position in the request of each picture in `data`. */
   positions: Int32Array
-  /** The pictures that could not be read. */
+  /** The pictures that could not be read, and why: a phrase that follows the name, as `is empty`. */
   failures: { position: number; reason: string }[]
 }
 
+/**
+ * Decodes pictures on threads of its own, cropped and resized as Pillow does it (antialiased triangle filter).
+ * EXIF orientation is ignored, what is transparent is laid over white. Collected without dispose(), a loader ends as
+ * by dispose().
+ */
 export class Loader {
-  /** A pool of decoding threads. `threads` 0 means every core that the process may use. */
+  /** `threads` 0 means every core that the process may use. */
   constructor(options: { threads: number; channels: 1 | 3 })
-  /** Queues a batch; several may be under way at once. Rejects only for wrong arguments or after dispose(). */
+  /**
+   * Queues a batch; several may be under way at once, and they end in the order in which they were asked for. Rejects
+   * only for wrong arguments (ERR_GOOGLENET_OPTION), for a batch that does not fit into memory
+   * (ERR_GOOGLENET_MEMORY) and after dispose().
+   */
   decode(pictures: Picture[], transform: PictureTransform): Promise<DecodedBatch>
+  /**
+   * Ends the threads after the pictures under way; batches with pictures that were not begun, and later calls, are
+   * refused with ERR_GOOGLENET_DISPOSED. May be called again.
+   */
   dispose(): void
 }
 
