@@ -121,7 +121,7 @@ describe('a training that was stopped gives the same bits as one that was not', 
     )
     expect(ofType(before, 'checkpoint').map(({ step }) => step)).toEqual([1, 2, 3, 4])
     expect(after[0]).toMatchObject({ resumed: { epoch: 1, step: 4 } })
-    expect(outcome).toMatchObject({ bits: (uninterrupted as { bits: object }).bits })
+    expect(outcome).toEqual({ ...(uninterrupted as object), names: expect.anything() })
     expect((await readdir(join(folder, 'killed'))).sort()).toEqual([
       'best.safetensors',
       'checkpoint-00000005.safetensors',

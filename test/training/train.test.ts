@@ -264,7 +264,7 @@ describe('arithmetic', () => {
 
   test('the average follows the weights with its decay, faster in the beginning, and is what is judged', async () => {
     using net = await smallNet(data.classes)
-    const decay = 0.25
+    const decay = 0.4
     const expected = new Map(
       [...(await net.stateDict())].map(([name, { data: values }]) => [name, Float64Array.from(values)]),
     )
