@@ -51,7 +51,7 @@ export interface NetworkOptions {
   precision: Precision
   /** Seeds the initial weights and the dropout masks. */
   seed: number
-  /** Threads of the CPU backend; 0 means every core that the process may use. */
+  /** Threads of the CPU backend, as many as there are cores at most; 0 means every core that the process may use. */
   threads: number
 }
 

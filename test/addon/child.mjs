@@ -117,6 +117,17 @@ const scenarios = {
     const here = JSON.stringify(await weights(network))
     console.log(results.every((result) => JSON.stringify(result) === here))
   },
+  async 'cannot have its memory'() {
+    const [head] = given.definition.layers.slice(-1)
+    const layers = [
+      ...given.definition.layers.slice(0, -1),
+      { ...head, input: 'relu', outFeatures: 2 ** 20 - 1 },
+    ]
+    await Network.create({ ...given.definition, layers }, given.options).catch((error) =>
+      console.log(error.code),
+    )
+    await train(await create())
+  },
   async 'forgets its networks'() {
     const rss = process.memoryUsage.rss
     const before = { threads: threads(), memory: rss() }

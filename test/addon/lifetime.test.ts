@@ -13,7 +13,10 @@ interface End {
 }
 
 /** Runs a scenario of child.mjs in a process of its own; one that hangs is killed, which shows as its signal. */
-function run(scenario: string, { delay = 0, flags = [] as string[], classes = 5 } = {}): Promise<End> {
+function run(
+  scenario: string,
+  { delay = 0, flags = [] as string[], classes = 5, memoryKiB = 0 } = {},
+): Promise<End> {
   const { data, ...batch } = tinyBatch(8)
   const given = {
     definition: tinyDefinition(classes),
@@ -23,14 +26,12 @@ function run(scenario: string, { delay = 0, flags = [] as string[], classes = 5 
     step,
   }
   return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      [...flags, childFile, scenario, JSON.stringify(given), String(delay)],
-      {
-        timeout: 60_000,
-        killSignal: 'SIGKILL',
-      },
-    )
+    const node = [process.execPath, ...flags, childFile, scenario, JSON.stringify(given), String(delay)]
+    const limit = memoryKiB > 0 ? `ulimit -v ${memoryKiB};` : ''
+    const child = spawn('sh', ['-c', `${limit} exec "$0" "$@"`, ...node], {
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    })
     let output = ''
     let errors = ''
     child.stdout.on('data', (chunk) => {
@@ -73,6 +74,11 @@ describe('a process', () => {
 
   it('that calls in its exit handler ends with its own code', async () => {
     expect(await run('calls in its exit handler')).toEqual({ code: 3, signal: null, output: '', errors: '' })
+  })
+
+  it('that cannot have the memory for a network is told so, and goes on', async () => {
+    const end = await run('cannot have its memory', { memoryKiB: 8_000_000 })
+    expect(end).toEqual({ code: 0, signal: null, output: 'ERR_GOOGLENET_MEMORY', errors: '' })
   })
 
   it('trains in several worker threads at once as in one', async () => {

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "backends/cpu/backend.h"
@@ -53,7 +54,7 @@ void read_view(const Context& context, const graph::View& view, float* host) {
 }  // namespace
 
 CpuBackend::CpuBackend(Precision precision, int threads)
-    : precision_(precision), threads_(threads > 0 ? threads : usable_cores()) {
+    : precision_(precision), threads_(threads > 0 ? std::min(threads, usable_cores()) : usable_cores()) {
   if (precision == Precision::Bf16) dnn_.activation = dnnl::memory::data_type::bf16;
 }
 

@@ -7,8 +7,9 @@
 
 namespace googlenet::backends {
 
-/// `threads` 0: every core that the process may use. Throws ERR_GOOGLENET_PRECISION for a precision that this
-/// CPU lacks (fp16 always; bf16 without AVX-512 BF16 or AMX), naming it and what to use instead.
+/// `threads` 0: every core that the process may use, which is also the most that are used: OpenMP ends the
+/// process when the system refuses it a thread. Throws ERR_GOOGLENET_PRECISION for a precision that this CPU
+/// lacks (fp16 always; bf16 without AVX-512 BF16 or AMX), naming it and what to use instead.
 std::unique_ptr<Backend> make_cpu_backend(Precision precision, int threads);
 
 /// What oneDNN found on this machine, for `googlenet doctor`.
