@@ -57,3 +57,11 @@ export function isBetter(report: EvaluationReport | undefined, best: Best | unde
   if (report === undefined || best === undefined) return true
   return report.top1 > best.top1 || (report.top1 === best.top1 && report.loss < best.loss)
 }
+
+const pointsKept = 4000
+
+/** Whether a point of the training curve is kept: of a long training every second is, or every third, ... */
+export function isKept(step: number, reportEvery: number, steps: number): boolean {
+  const every = reportEvery * Math.ceil(steps / reportEvery / pointsKept)
+  return step % every < reportEvery
+}

@@ -11,14 +11,12 @@ import { addBatch, averages, noSums, Speed } from './metrics.js'
 import { type CheckedTrainOptions, checkTrainOptions, type TrainOptions } from './options.js'
 import { RunFolder } from './runFolder.js'
 import { learningRateAt } from './schedules.js'
-import { beginEpoch, beginTraining, isBetter, type TrainingState } from './state.js'
+import { beginEpoch, beginTraining, isBetter, isKept, type TrainingState } from './state.js'
 
 export type { TrainOptions } from './options.js'
 
 type Events<T = void> = AsyncGenerator<TrainEvent, T, undefined>
 
-/** Points of the training curve that are kept; of a long training every second is, or every third, ... */
-const pointsKept = 4000
 /** Of an image, beside training on it: a forward pass without the backward pass, which costs twice as much. */
 const validationCost = 1 / 3
 
@@ -215,8 +213,7 @@ class Training {
       imagesPerSecond: this.#speed.imagesPerSecond,
     }
     state.reportSums = noSums()
-    const every = reportEvery * Math.ceil((epochs * this.#stepsPerEpoch) / reportEvery / pointsKept)
-    if (record.step % every < reportEvery) state.steps.push(record)
+    if (isKept(record.step, reportEvery, epochs * this.#stepsPerEpoch)) state.steps.push(record)
     yield {
       type: 'step',
       ...record,
