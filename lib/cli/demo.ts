@@ -12,7 +12,7 @@ import { printPredictions } from './classify.js'
 import { printEvaluation } from './evaluate.js'
 import { interruptible } from './interrupt.js'
 import { paint, print, printJson } from './output.js'
-import { runSession, type Session, writeSessionReport } from './session.js'
+import { runSession, type Session, savingNotice, writeSessionReport } from './session.js'
 
 interface Flags extends DeviceFlags {
   out?: string
@@ -104,7 +104,7 @@ async function demo(flags: Flags): Promise<void> {
     print(`  ${page.padEnd(weights.length)}  curves, confusion, mistakes: open it in a browser`)
     print(`  ${weights}  the weights; PyTorch loads them too`)
     print(`\nTrain on your own pictures:  googlenet train <folder>   (googlenet train --help)`)
-  }, 'Saving a checkpoint before the end. Once more ends it at once.')
+  }, savingNotice)
 }
 
 function introduce(net: GoogLeNet, data: DataSet): void {

@@ -23,6 +23,9 @@ export interface Session {
   json: boolean
 }
 
+/** What a signal's sender is told. */
+export const savingNotice = 'Saving a checkpoint before the end. Once more ends it at once.'
+
 export interface SessionResult {
   history: TrainingHistory
   end: Extract<TrainEvent, { type: 'end' }>
@@ -44,6 +47,10 @@ export async function runSession(session: Session): Promise<SessionResult> {
       if (event.type === 'end') end = event
       if (event.type === 'checkpoint') await writeSessionReport(session, history, 'running')
     }
+  } catch (error) {
+    // The page must not go on saying that the training is under way; what failed counts more than the page.
+    if (history.steps.length > 0) await writeSessionReport(session, history, 'aborted').catch(() => {})
+    throw error
   } finally {
     display.close()
   }

@@ -7,7 +7,7 @@ import { addDeviceOptions, addNetworkOptions, deviceOptions, networkOptions } fr
 import { loadForFineTuning } from './fineTune.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
-import { runSession, type SessionResult } from './session.js'
+import { runSession, type SessionResult, savingNotice } from './session.js'
 import {
   addOptimizerOptions,
   addPictureOptions,
@@ -65,7 +65,7 @@ async function train(path: string, flags: TrainFlags): Promise<void> {
         configuration: flags.from ? [['fine-tuned from', flags.from]] : [],
         json: flags.json === true,
       }),
-    'Saving a checkpoint before the end. Once more ends it at once.',
+    savingNotice,
   )
   const weights = join(flags.out, bestFile)
   if (flags.json) printJson({ type: 'result', run: flags.out, weights, report: result.report })

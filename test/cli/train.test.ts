@@ -124,6 +124,14 @@ test('--on-error throw ends at the first picture that cannot be read', async () 
   expect(stderr).toMatch(/^error ERR_GOOGLENET_PICTURE: .*broken\.jpg/m)
 })
 
+test('a training that diverges ends with its code, and the report does not say that it goes on', async () => {
+  const args = ['train', 'pictures', '--out', 'diverged', '--lr', '1e30', ...quick]
+  const { code, stderr } = await run(args)
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^error ERR_GOOGLENET_DIVERGED: /m)
+  expect(await readFile(join(folder, 'diverged/report.html'), 'utf8')).toContain('stopped early')
+})
+
 test('a run folder that cannot be written is refused before anything is trained', async () => {
   await writeFile(join(folder, 'file'), '')
   const { code, stderr } = await run(['train', 'pictures', '--out', 'file/run', ...quick])
