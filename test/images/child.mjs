@@ -83,7 +83,7 @@ const scenarios = {
     const loader = open()
     const large = { ...transform, size: 512, resize: 512 } // 79 MB a batch
     let most = 0
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 12; i++) {
       await loader.decode(pictures, large)
       most = Math.max(most, process.memoryUsage().external)
     }

@@ -37,7 +37,7 @@ describe('a process', () => {
     ['exits while its workers work', 3],
     ['terminates its workers', 0],
   ])('that %s ends with its own code, whenever it does', async (scenario, code) => {
-    for (const delay of [0, 0, 1, 3, 10, 30]) {
+    for (const delay of [0, 1, 5, 20]) {
       expect(await run(scenario, delay)).toEqual({ code, signal: null, output: '', errors: '' })
     }
   })
@@ -65,7 +65,7 @@ describe('the garbage collector', () => {
     const { external, rss } = JSON.parse((await run('forgets its batches')).output)
     const batch = 100 * 512 * 512 * 3
     expect(external).toBeGreaterThanOrEqual(batch)
-    expect(rss).toBeLessThan(10 * batch)
+    expect(rss).toBeLessThan(8 * batch)
   })
 
   it('leaves a batch that outlives its loader as it is', async () => {
