@@ -46,7 +46,9 @@ class PngReader final : public Reader {
   static void on_read(png_structp png, png_bytep into, size_t count);
 
   void release() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  void read_interlaced();
+  size_t stride() const { return static_cast<size_t>(picture_.width) * kPixel; }
+  void read_rows(const Target& target, Resizer& resizer);
+  void read_interlaced(const Target& target, Resizer& resizer);
   void push(uint8_t* row, const Target& target, Resizer& resizer);
 
   png_structp png_ = nullptr;
@@ -54,7 +56,7 @@ class PngReader final : public Reader {
   ErrorJump jump_{};
   Extent picture_{};
   std::span<const uint8_t> rest_;
-  std::vector<uint8_t> pixels_;
+  std::vector<uint8_t> row_;
 };
 
 void PngReader::on_error(png_structp png, png_const_charp message) {
@@ -96,11 +98,6 @@ void PngReader::read(const Target& target, Resizer& resizer) {
     PngReader& reader;
     ~Release() { reader.release(); }
   } release{*this};
-  const bool interlaced = png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE;
-  const size_t stride = static_cast<size_t>(picture_.width) * kPixel;
-  if (interlaced) {
-    check_held_bytes(picture_, static_cast<int64_t>(stride) * picture_.height, "an interlaced PNG");
-  }
   catch_jump(jump_, [this] {
     png_set_expand(png_);
     png_set_scale_16(png_);
@@ -109,36 +106,39 @@ void PngReader::read(const Target& target, Resizer& resizer) {
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
   });
-
   resizer.begin(picture_, target);
-  const Span rows = resizer.rows();
-  const size_t first = static_cast<size_t>(resizer.columns().first) * kPixel;
-  if (interlaced) {
-    read_interlaced();
-    for (int y = rows.first; y < rows.end(); y++) push(pixels_.data() + y * stride + first, target, resizer);
-    pixels_ = {};
-    return;
-  }
-  pixels_.resize(stride + kRowPadding);
-  for (int y = 0; y < rows.end(); y++) {
-    catch_jump(jump_, [this] { png_read_row(png_, pixels_.data(), nullptr); });
-    if (y >= rows.first) push(pixels_.data() + first, target, resizer);
+  if (png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE) {
+    read_rows(target, resizer);
+  } else {
+    read_interlaced(target, resizer);
   }
 }
 
-void PngReader::read_interlaced() {
-  const size_t stride = static_cast<size_t>(picture_.width) * kPixel;
-  pixels_.resize(stride * picture_.height + kRowPadding);
+void PngReader::read_rows(const Target& target, Resizer& resizer) {
+  const Span rows = resizer.rows();
+  row_.resize(stride() + kRowPadding);
+  for (int y = 0; y < rows.end(); y++) {
+    catch_jump(jump_, [this] { png_read_row(png_, row_.data(), nullptr); });
+    if (y >= rows.first) push(row_.data(), target, resizer);
+  }
+}
+
+void PngReader::read_interlaced(const Target& target, Resizer& resizer) {
+  const size_t bytes = stride() * static_cast<size_t>(picture_.height);
+  check_held_bytes(picture_, static_cast<int64_t>(bytes), "an interlaced PNG");
+  std::vector<uint8_t> pixels(bytes + kRowPadding);
   std::vector<png_bytep> rows(picture_.height);
-  for (int y = 0; y < picture_.height; y++) rows[y] = pixels_.data() + y * stride;
+  for (int y = 0; y < picture_.height; y++) rows[y] = pixels.data() + y * stride();
   catch_jump(jump_, [&] { png_read_image(png_, rows.data()); });
+  for (int y = resizer.rows().first; y < resizer.rows().end(); y++) push(rows[y], target, resizer);
 }
 
 void PngReader::push(uint8_t* row, const Target& target, Resizer& resizer) {
-  const int count = resizer.columns().count;
-  lay_over_white(row, count);
-  if (target.channels == 1) pixels_to_luma(row, count);
-  resizer.push(row);
+  const auto [first, count] = resizer.columns();
+  uint8_t* const needed = row + static_cast<size_t>(first) * kPixel;
+  lay_over_white(needed, count);
+  if (target.channels == 1) pixels_to_luma(needed, count);
+  resizer.push(needed);
 }
 
 }  // namespace
