@@ -73,8 +73,12 @@ function libraryHash() {
   return hashFiles(root, inputs)
 }
 
-/** Whether node_modules holds what package-lock.json names; npm keeps a copy of the lock in there. */
+/**
+ * Whether node_modules holds what package-lock.json names; npm keeps a copy of the lock in there. An installed
+ * package comes without the lock, its packages lie where npm put them.
+ */
 function modulesMatchLock() {
+  if (!existsSync(at('package-lock.json'))) return true
   const installed = at('node_modules/.package-lock.json')
   if (!existsSync(installed)) return false
   const { packages: have } = JSON.parse(readFileSync(installed, 'utf8'))
