@@ -52,7 +52,7 @@ function expectNear(
   { tolerance, least = 0, what }: { tolerance: number; least?: number; what: string },
 ) {
   const spread = Math.max(0, ...rounded.map((values) => distance(values, exact)))
-  const allowed = Math.max(tolerance * Math.max(norm(exact), least), 2 * spread)
+  const allowed = Math.max(tolerance * Math.max(norm(exact), least), 3 * spread)
   const error = distance(found, exact)
   expect(error, `error of ${what}, of size ${norm(exact)}`).toBeLessThanOrEqual(allowed)
 }

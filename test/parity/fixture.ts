@@ -1,0 +1,62 @@
+/** The files that make.py leaves: what PyTorch computes for the seed network. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const folder = fileURLToPath(new URL('fixtures', import.meta.url))
+
+export interface Fixture {
+  name: string
+  batch: number
+  imageSize: number
+  classes: number
+  reduction4d: number
+  aux: boolean
+  /** Whether the losses of ten steps of SGD are there. */
+  steps: boolean
+  sgd: { lr: number; momentum: number; weight_decay: number }
+  /** Moves the first step's images off the network's kinks. */
+  tweak: number[]
+  /** Of the parameters with gradients, and of the running statistics, in the order of norms and sketches. */
+  names: { gradient: string[]; running: string[] }
+  tensor(name: string): Float64Array
+}
+
+interface Entry {
+  dtype: string
+  shape: number[]
+  data_offsets: [number, number]
+}
+
+/** What a safetensors file says of its tensors, and where their data begin. */
+export function readHeader(bytes: Buffer) {
+  const start = 8 + Number(bytes.readBigUInt64LE(0))
+  const { __metadata__, ...tensors } = JSON.parse(bytes.toString('utf8', 8, start))
+  return {
+    tensors: tensors as Record<string, Entry>,
+    metadata: __metadata__ as Record<string, string>,
+    start,
+  }
+}
+
+function readFixture(path: string): Fixture {
+  const bytes = readFileSync(path)
+  const { tensors, metadata, start } = readHeader(bytes)
+  return {
+    ...(JSON.parse(metadata.fixture!) as Omit<Fixture, 'tensor'>),
+    tensor(name) {
+      const entry = tensors[name]
+      if (!entry) throw new Error(`${path} has no ${name}`)
+      const [from, to] = entry.data_offsets
+      const data = bytes.buffer.slice(
+        bytes.byteOffset + start + from,
+        bytes.byteOffset + start + to,
+      ) as ArrayBuffer
+      return entry.dtype === 'F64' ? new Float64Array(data) : Float64Array.from(new Float32Array(data))
+    },
+  }
+}
+
+export const fixtures: Fixture[] = readdirSync(folder)
+  .filter((name) => name.endsWith('.safetensors'))
+  .sort()
+  .map((name) => readFixture(`${folder}/${name}`))
