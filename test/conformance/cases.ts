@@ -15,6 +15,8 @@ export interface Row {
   labelSmoothing?: number
   images?: 'float32' | 'uint8'
   layout?: 'nchw' | 'nhwc'
+  /** Pixels and convolutions' weights are multiples of 1/2, so that many sums are equal to the bit. */
+  coarse?: boolean
 }
 
 export interface Case {
@@ -24,6 +26,7 @@ export interface Case {
   labelSmoothing: number
   images: 'float32' | 'uint8'
   layout: 'nchw' | 'nhwc'
+  coarse: boolean
 }
 
 const CLASSES = 7
@@ -95,6 +98,7 @@ export const rows: readonly Row[] = [
   },
   { name: 'ReLU', layers: () => [relu('a', 'stem'), maxPool('b', 'stem', 3), relu('c', 'b')] },
   poolRow('max pool', maxPool, [2, 3, 5], true),
+  { ...poolRow('max pool of equal values', maxPool, [2, 3, 5], true), coarse: true },
   poolRow('average pool', averagePool, [2, 3, 5], false),
   { name: 'max pool of images', layers: () => [maxPool('a', 'input', 3, 2, 1)] },
   { name: 'concat', layers: (d) => [conv('a', 'stem', width(d)), relu('b', 'stem'), concat('c', 'b', 'a')] },
@@ -210,5 +214,6 @@ export function drawCase(row: Row, number: number): Case {
     labelSmoothing: row.labelSmoothing ?? 0,
     images: row.images ?? 'float32',
     layout: row.layout ?? 'nchw',
+    coarse: row.coarse ?? false,
   }
 }

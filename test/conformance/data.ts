@@ -39,13 +39,13 @@ function drawOnce(test: Case, name: string): CaseData {
   const pixels =
     test.images === 'uint8'
       ? Uint8Array.from({ length: count(shape) }, () => draw.whole(0, 255))
-      : draw.reals(count(shape), -2, 2)
+      : coarsened(test, draw.reals(count(shape), -2, 2))
   return {
     tensors: trace(test.definition).flatMap(({ parameters }) =>
       parameters.map((parameter) => ({
         name: parameter.name,
         shape: [...parameter.shape],
-        data: drawParameter(draw, parameter.name, parameter.shape),
+        data: drawParameter(draw, test, parameter),
       })),
     ),
     batch: { data: test.layout === 'nhwc' ? toNhwc(pixels, shape) : pixels, shape, layout: test.layout },
@@ -54,14 +54,21 @@ function drawOnce(test: Case, name: string): CaseData {
   }
 }
 
-function drawParameter(draw: Draw, name: string, shape: readonly number[]): Float32Array {
+function drawParameter(
+  draw: Draw,
+  test: Case,
+  { name, shape }: { name: string; shape: readonly number[] },
+): Float32Array {
   const length = count(shape)
-  if (shape.length > 1) {
-    const bound = Math.sqrt((3 * shape[0]!) / length)
-    return draw.reals(length, -bound, bound)
-  }
+  const bound = Math.sqrt((3 * shape[0]!) / length)
+  if (shape.length === 4) return coarsened(test, draw.reals(length, -bound, bound))
+  if (shape.length === 2) return draw.reals(length, -bound, bound)
   if (name.endsWith('running_var') || name.endsWith('weight')) return draw.reals(length, 0.5, 1.5)
   return draw.reals(length, -0.5, 0.5)
+}
+
+function coarsened(test: Case, values: Float32Array): Float32Array {
+  return test.coarse ? values.map((value) => Math.round(2 * value) / 2 + 0) : values
 }
 
 function toNhwc<T extends Float32Array | Uint8Array>(nchw: T, shape: Volume['shape']): T {

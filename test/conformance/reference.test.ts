@@ -7,8 +7,11 @@ import { Draw } from './draw.js'
 import { runReference } from './reference.js'
 import type { Volume } from './volume.js'
 
+// Where values are equal a max pool has no derivative.
+const cases = rows.filter(({ coarse }) => !coarse).map((row) => drawCase(row, 1))
+
 describe('the reference', () => {
-  it.each(rows.map((row) => drawCase(row, 1)))('has the derivatives of $name', (test) => {
+  it.each(cases)('has the derivatives of $name', (test) => {
     const data = drawData(test)
     const values = toValues(data.tensors)
     const { labelSmoothing } = test
