@@ -50,8 +50,8 @@ function countSuite(suite) {
   const name = relative(root, suite.name)
   for (const test of suite.assertionResults) {
     if (test.status === 'passed') count.passed++
-    else if (test.status === 'failed') count.failed++
-    else count.skipped++
+    else if (test.status === 'skipped' || test.status === 'todo') count.skipped++
+    else count.failed++ // Failed, or begun and never ended because the process did.
   }
   if (suite.assertionResults.length === 0 || (suite.status === 'failed' && !anyFailed(suite))) {
     console.log(`${name} could not be run: ${suite.message || 'it holds no tests'}`)
