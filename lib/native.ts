@@ -6,6 +6,10 @@ import { packageRoot } from './packageRoot.js'
 const require = createRequire(import.meta.url)
 
 function loadBinding(): typeof Binding {
+  // OpenMP's threads wait by spinning for milliseconds before they sleep, which starves whatever else wants the cores,
+  // the loader's threads too: with one other busy process on two cores inference ran at a fifth. Waking costs nothing
+  // measurable. libgomp reads this once, when it is loaded.
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000'
   try {
     const load = require('node-gyp-build') as (root: string) => typeof Binding
     return load(packageRoot)
