@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "error.h"
 
@@ -108,27 +109,39 @@ Field::TypedArray Field::typed_array() const {
 }
 
 template <class T>
-std::vector<T> Field::elements(napi_typedarray_type type, const char* name, int64_t count) const {
+const T* Field::elements(napi_typedarray_type type, const char* name, int64_t count) const {
   const TypedArray array = typed_array();
   if (array.type != type) refuse("ERR_GOOGLENET_DTYPE", "must be " + std::string(name));
   if (static_cast<int64_t>(array.length) != count) {
     throw Error("ERR_GOOGLENET_SHAPE", path_ + " must have " + std::to_string(count) + " elements, found " +
                                            std::to_string(array.length));
   }
-  const T* first = static_cast<const T*>(array.data);
-  return std::vector<T>(first, first + count);
+  return static_cast<const T*>(array.data);
 }
 
 std::vector<float> Field::floats(int64_t count) const {
-  return elements<float>(napi_float32_array, "a Float32Array", count);
+  const float* first = elements<float>(napi_float32_array, "a Float32Array", count);
+  return {first, first + count};
 }
 
 std::vector<int32_t> Field::int32s(int64_t count) const {
-  return elements<int32_t>(napi_int32_array, "an Int32Array", count);
+  const int32_t* first = elements<int32_t>(napi_int32_array, "an Int32Array", count);
+  return {first, first + count};
 }
 
 std::vector<uint8_t> Field::bytes(int64_t count) const {
-  return elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
+  const uint8_t* first = elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
+  return {first, first + count};
+}
+
+void Field::copy_floats(int64_t count, const Take& take) const {
+  const float* first = elements<float>(napi_float32_array, "a Float32Array", count);
+  std::memcpy(take(count * sizeof(float)), first, count * sizeof(float));
+}
+
+void Field::copy_bytes(int64_t count, const Take& take) const {
+  const uint8_t* first = elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
+  std::memcpy(take(count), first, count);
 }
 
 }  // namespace googlenet::addon

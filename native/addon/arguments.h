@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -57,6 +58,10 @@ class Field {
   std::vector<float> floats(int64_t count) const;
   std::vector<int32_t> int32s(int64_t count) const;
   std::vector<uint8_t> bytes(int64_t count) const;
+  /// The same into memory of so many bytes, which is asked for when all is checked.
+  using Take = std::function<void*(size_t bytes)>;
+  void copy_floats(int64_t count, const Take& take) const;
+  void copy_bytes(int64_t count, const Take& take) const;
   /// All bytes of a Uint8Array.
   std::vector<uint8_t> bytes() const { return bytes(static_cast<int64_t>(typed_array().length)); }
 
@@ -74,8 +79,9 @@ class Field {
   };
 
   TypedArray typed_array() const;
+  /// The address of a typed array's elements, to be copied before any JavaScript runs.
   template <class T>
-  std::vector<T> elements(napi_typedarray_type type, const char* name, int64_t count) const;
+  const T* elements(napi_typedarray_type type, const char* name, int64_t count) const;
 
   Napi::Value value_;
   std::string path_;

@@ -73,7 +73,7 @@ class Network : public Napi::ObjectWrap<Network> {
   Napi::Value forward(const Napi::CallbackInfo& info) {
     return call(info, [&] {
       const ForwardOptions options = read_forward_options({info[1], "options"});
-      return [batch = read_batch({info[0], "batch"}, executor().face().input),
+      return [batch = read_batch({info[0], "batch"}, executor().face().input, executor().buffers()),
               options](graph::Network& network) {
         return network.forward(batch.view(), options.mode, options.averaged, options.main_head_only);
       };
@@ -83,7 +83,7 @@ class Network : public Napi::ObjectWrap<Network> {
   Napi::Value train_step(const Napi::CallbackInfo& info) {
     return call(info, [&] {
       const graph::StepOptions options = read_step_options({info[2], "options"});
-      OwnedBatch batch = read_batch({info[0], "batch"}, executor().face().input);
+      OwnedBatch batch = read_batch({info[0], "batch"}, executor().face().input, executor().buffers());
       std::vector<int32_t> labels = read_labels({info[1], "labels"}, batch.count, executor().face().classes);
       return [batch = std::move(batch), labels = std::move(labels), options](graph::Network& network) {
         return network.train_step(batch.view(), labels.data(), options);

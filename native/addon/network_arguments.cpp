@@ -130,7 +130,7 @@ NetworkOptions read_network_options(const Field& options) {
   return read;
 }
 
-OwnedBatch read_batch(const Field& batch, const graph::Shape& input) {
+OwnedBatch read_batch(const Field& batch, const graph::Shape& input, images::BufferPool& buffers) {
   const Field shape_field = batch["shape"];
   const std::vector<int64_t> shape = read_shape(shape_field);
   const std::vector<int64_t> wanted = {input.channels, input.height, input.width};
@@ -143,12 +143,18 @@ OwnedBatch read_batch(const Field& batch, const graph::Shape& input) {
   read.nhwc = batch["layout"].choice<bool>({{"nchw", false}, {"nhwc", true}});
   const Field data = batch["data"];
   const int64_t elements = read.count * input.count();
-  if (data.is(napi_uint8_array)) {
-    read.bytes = data.bytes(elements);
-  } else if (data.is(napi_float32_array)) {
-    read.floats = data.floats(elements);
-  } else {
+  read.bytes = data.is(napi_uint8_array);
+  if (!read.bytes && !data.is(napi_float32_array)) {
     data.refuse("ERR_GOOGLENET_DTYPE", "must be a Float32Array or a Uint8Array");
+  }
+  const auto take = [&](size_t bytes) -> void* {
+    read.data = buffers.take(bytes);
+    return read.data.get();
+  };
+  if (read.bytes) {
+    data.copy_bytes(elements, take);
+  } else {
+    data.copy_floats(elements, take);
   }
   return read;
 }

@@ -4,6 +4,7 @@
 #include "addon/arguments.h"
 #include "backends/backend.h"
 #include "graph/network.h"
+#include "images/buffers.h"
 
 namespace googlenet::addon {
 
@@ -15,15 +16,12 @@ struct NetworkOptions {
 
 /// Images of a call, owned.
 struct OwnedBatch {
-  std::vector<float> floats;  // one of the two is filled
-  std::vector<uint8_t> bytes;
+  images::BufferPool::Buffer data;
+  bool bytes = false;  // uint8, otherwise float32
   bool nhwc = false;
   int64_t count = 0;
 
-  graph::Batch view() const {
-    const void* data = bytes.empty() ? static_cast<const void*>(floats.data()) : bytes.data();
-    return {{data, !bytes.empty(), nhwc}, count};
-  }
+  graph::Batch view() const { return {{data.get(), bytes, nhwc}, count}; }
 };
 
 struct ForwardOptions {
@@ -45,7 +43,7 @@ graph::Definition read_definition(const Field& definition);
 /// Throws ERR_GOOGLENET_DEVICE for a device that this build does not have.
 NetworkOptions read_network_options(const Field& options);
 /// Throws ERR_GOOGLENET_SHAPE unless the images are `input`, and ERR_GOOGLENET_DTYPE.
-OwnedBatch read_batch(const Field& batch, const graph::Shape& input);
+OwnedBatch read_batch(const Field& batch, const graph::Shape& input, images::BufferPool& buffers);
 /// Throws ERR_GOOGLENET_LABEL naming the first label outside 0..classes-1.
 std::vector<int32_t> read_labels(const Field& labels, int64_t count, int64_t classes);
 ForwardOptions read_forward_options(const Field& options);

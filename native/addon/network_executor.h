@@ -2,6 +2,7 @@
 #pragma once
 #include "addon/executor.h"
 #include "graph/network.h"
+#include "images/buffers.h"
 
 namespace googlenet::addon {
 
@@ -18,6 +19,8 @@ class NetworkExecutor final : public Executor {
   };
 
   // ---- on JavaScript's thread
+  /// Where calls keep their copies of images.
+  images::BufferPool& buffers() { return *buffers_; }
   const Face& face() const { return face_; }
   graph::MemoryUse memory() const {
     const std::lock_guard lock(facts_mutex_);
@@ -52,12 +55,14 @@ class NetworkExecutor final : public Executor {
   }
   void at_end() override {
     network_.reset();
+    buffers_.reset();
     holds(0);
   }
 
  private:
   Face face_;
   std::unique_ptr<graph::Network> network_;
+  std::shared_ptr<images::BufferPool> buffers_ = std::make_shared<images::BufferPool>();
   mutable std::mutex facts_mutex_;
   graph::MemoryUse memory_;            // under the mutex
   graph::Network::Counters counters_;  // under the mutex
