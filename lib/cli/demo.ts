@@ -27,7 +27,7 @@ const imageSize = 96
 
 /**
  * Chosen from a dozen tries by the top-1 on the other artist's drawings, so that figure is a little flattered. Ten
- * epochs are about a minute on two cores.
+ * epochs take about 25 s in bf16 and 45 s in fp32 on two cores that have nothing else to do.
  */
 const recipe = {
   batchSize: 32,
