@@ -9,6 +9,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { batches } from '../dist/lib/index.js'
 import { Contestant } from './contestant.mjs'
+import { median } from './report.mjs'
 
 const BATCH = 64
 const ROUNDS = 5
@@ -41,11 +42,6 @@ async function measureOurs(threads, seconds) {
     if (elapsed >= seconds) return images / elapsed
   }
   throw new Error('the pictures came to an end')
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1]
 }
 
 /**

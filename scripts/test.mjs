@@ -60,8 +60,10 @@ function countSuite(suite) {
   const name = relative(root, suite.name)
   for (const test of suite.assertionResults) {
     if (test.status === 'passed') count.passed++
-    else if (test.status === 'skipped' || test.status === 'todo') count.skipped++
-    else count.failed++ // Failed, or begun and never ended because the process did.
+    else if (test.status === 'skipped' || test.status === 'todo') {
+      console.log(`skipped: ${name}: ${test.fullName}`)
+      count.skipped++
+    } else count.failed++ // Failed, or begun and never ended because the process did.
   }
   if (suite.assertionResults.length === 0 || (suite.status === 'failed' && !anyFailed(suite))) {
     console.log(`${name} could not be run: ${suite.message || 'it holds no tests'}`)
