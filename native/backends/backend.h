@@ -25,6 +25,18 @@ struct Metrics {
   int64_t top1 = 0, top5 = 0;
 };
 
+/// v = momentum * v + gradient + decay * w; w -= rate * v, or rate * (gradient + decay * w + momentum * v)
+/// with Nesterov; average = decay * average + (1 - decay) * w. As torch.optim.SGD.
+struct Update {
+  float* weights = nullptr;
+  float* momentum = nullptr;
+  const float* gradients = nullptr;
+  float* average = nullptr;  // null: none is kept
+  int64_t trainable = 0, total = 0;
+  float learning_rate = 0, momentum_factor = 0, weight_decay = 0, average_decay = 0;
+  bool nesterov = false;
+};
+
 /// What a run of operations works on. Parameters are flat fp32 memory as graph::ParameterTable lays it out.
 struct Context {
   std::byte* arena = nullptr;
@@ -41,6 +53,7 @@ struct Context {
   bool accumulate_gradients = false;  // add to what is there
   uint64_t dropout_key = 0;           // of this batch
   Metrics* metrics = nullptr;
+  const Update* update = nullptr;  // to be made after the backward pass
 };
 
 class Operation {
@@ -55,16 +68,20 @@ class Operation {
   virtual size_t prepared() const { return 0; }
 };
 
-/// v = momentum * v + gradient + decay * w; w -= rate * v, or rate * (gradient + decay * w + momentum * v)
-/// with Nesterov; average = decay * average + (1 - decay) * w. As torch.optim.SGD.
-struct Update {
-  float* weights = nullptr;
-  float* momentum = nullptr;
-  const float* gradients = nullptr;
-  float* average = nullptr;  // null: none is kept
-  int64_t trainable = 0, total = 0;
-  float learning_rate = 0, momentum_factor = 0, weight_decay = 0, average_decay = 0;
-  bool nesterov = false;
+/// The operations of a plan, made by a backend, which may record them once and replay them.
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// Called before run() whenever the weights have changed.
+  virtual void prepare(const Context& context) = 0;
+  virtual void forward(const Context& context) = 0;
+  /// Forward, backward, and `context.update` if it is there. Metrics, and the images and labels that it
+  /// reads, are its own until Backend::wait().
+  virtual void step(const Context& context) = 0;
+  /// Bytes of Context::workspace that it needs.
+  virtual size_t workspace() const = 0;
+  /// Bytes that it keeps for itself.
+  virtual size_t prepared() const = 0;
 };
 
 class Memory {
@@ -90,6 +107,10 @@ class Backend {
   virtual void update(const Update& update) = 0;
   /// Called on the thread that runs operations, before its first one.
   virtual void enter_thread() {}
+  /// The plan's operations one after another, unless the backend knows better. Outlived by the plan.
+  virtual std::unique_ptr<Program> compile(const graph::Plan& plan);
+  /// Returns when all that was begun is done.
+  virtual void wait() {}
 
   using Made = std::unique_ptr<Operation>;
   virtual Made make(const graph::step::Input&) = 0;

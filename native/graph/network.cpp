@@ -26,15 +26,8 @@ float* floats(const std::unique_ptr<Memory>& memory) {
 
 struct Network::Compiled {
   Plan plan;
-  std::vector<std::unique_ptr<backends::Operation>> operations;
+  std::unique_ptr<backends::Program> program;
   uint64_t prepared_version = 0;
-  size_t workspace = 0;
-
-  size_t prepared_bytes() const {
-    size_t bytes = 0;
-    for (const auto& operation : operations) bytes += operation->prepared();
-    return bytes;
-  }
 };
 
 Network::Network(Definition definition, std::unique_ptr<backends::Backend> backend, uint64_t seed)
@@ -72,12 +65,9 @@ Network::Compiled& Network::compiled(const PlanKey& key) {
   made->plan = make_plan(
       definition_, shapes_, table_,
       {key.mode, key.batch, key.main_head_only, backend_->capabilities(), backend_->activation_bytes()});
-  for (const Step& step : made->plan.steps) {
-    made->operations.push_back(std::visit([&](const auto& what) { return backend_->make(what); }, step.what));
-    made->workspace = std::max(made->workspace, made->operations.back()->workspace());
-  }
+  made->program = backend_->compile(made->plan);
   ensure(arena_, made->plan.arena_bytes, "activations");
-  ensure(workspace_, static_cast<int64_t>(made->workspace), "workspace");
+  ensure(workspace_, static_cast<int64_t>(made->program->workspace()), "workspace");
   plans_.emplace_front(key, std::move(made));
   if (plans_.size() > kPlansKept) plans_.pop_back();
   return *plans_.front().second;
@@ -105,7 +95,7 @@ Context Network::context(Compiled& compiled, const Batch& batch, float* weights)
 
 void Network::prepare(Compiled& compiled, const Context& context, uint64_t version) {
   if (compiled.prepared_version == version) return;
-  for (auto& operation : compiled.operations) operation->prepare(context);
+  compiled.program->prepare(context);
   compiled.prepared_version = version;
 }
 
@@ -129,7 +119,7 @@ std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, 
     Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference});
     const Context run = context(plan, images, floats(averaged ? average_ : weights_));
     prepare(plan, run, averaged ? average_version_ : weights_version_);
-    for (int i = 0; i < plan.plan.forward_steps; i++) plan.operations[i]->run(run);
+    plan.program->forward(run);
     if (mode == Mode::Training) {
       counters_.batches++;
       weights_version_ = ++last_version_;  // running statistics moved
@@ -144,6 +134,20 @@ std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, 
     }
   }
   return logits;
+}
+
+backends::Update Network::update(const StepOptions& options) const {
+  return {.weights = floats(weights_),
+          .momentum = floats(momentum_),
+          .gradients = floats(gradients_),
+          .average = options.average_decay > 0 ? floats(average_) : nullptr,
+          .trainable = table_.trainable,
+          .total = table_.total,
+          .learning_rate = options.learning_rate,
+          .momentum_factor = options.momentum,
+          .weight_decay = options.weight_decay,
+          .average_decay = options.average_decay,
+          .nesterov = options.nesterov};
 }
 
 StepResult Network::train_step(const Batch& batch, const int32_t* labels, const StepOptions& options) {
@@ -166,32 +170,21 @@ StepResult Network::train_step(const Batch& batch, const int32_t* labels, const 
   run.gradient_scale = 1.0f / static_cast<float>(options.accumulate_count);
   run.accumulate_gradients = options.accumulate_index > 0;
   run.metrics = &metrics;
+  const bool updates = options.accumulate_index + 1 == options.accumulate_count;
+  const backends::Update update = this->update(options);
+  if (updates) run.update = &update;
   prepare(plan, run, weights_version_);
-  for (auto& operation : plan.operations) operation->run(run);
+  plan.program->step(run);
   counters_.batches++;
-
-  if (options.accumulate_index + 1 == options.accumulate_count) {
-    backends::Update update;
-    update.weights = floats(weights_);
-    update.momentum = floats(momentum_);
-    update.gradients = floats(gradients_);
-    update.average = options.average_decay > 0 ? floats(average_) : nullptr;
-    update.trainable = trainable;
-    update.total = total;
-    update.learning_rate = options.learning_rate;
-    update.momentum_factor = options.momentum;
-    update.weight_decay = options.weight_decay;
-    update.average_decay = options.average_decay;
-    update.nesterov = options.nesterov;
-    backend_->update(update);
+  touch_weights();
+  if (updates) {
     counters_.steps++;
     average_version_ = ++last_version_;
-    touch_weights();
   } else {
     // The running statistics moved, the weights did not: what this plan prepared stays good.
-    touch_weights();
     plan.prepared_version = weights_version_;
   }
+  backend_->wait();
 
   StepResult result;
   for (size_t h = 0; h < definition_.heads.size(); h++) {
@@ -258,7 +251,7 @@ MemoryUse Network::memory() const {
   use.arena = size(arena_);
   use.workspace = size(workspace_);
   for (const auto& [key, plan] : plans_) {
-    use.prepared_weights += static_cast<int64_t>(plan->prepared_bytes());
+    use.prepared_weights += static_cast<int64_t>(plan->program->prepared());
     use.arena_unshared = std::max(use.arena_unshared, plan->plan.unshared_bytes);
   }
   return use;

@@ -78,6 +78,7 @@ class Network {
 
   Compiled& compiled(const PlanKey& key);
   backends::Context context(Compiled& compiled, const Batch& batch, float* weights);
+  backends::Update update(const StepOptions& options) const;
   void prepare(Compiled& compiled, const backends::Context& context, uint64_t version);
   void ensure(std::unique_ptr<backends::Memory>& memory, int64_t bytes, const char* purpose);
   backends::Memory* memory_of(TensorSet set) const;

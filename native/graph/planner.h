@@ -10,6 +10,14 @@ struct Capabilities {
   bool strided_pointwise = false;    // inference: a 1x1 convolution may write into a slice
   bool strided_convolution = false;  // inference: any convolution may
   int64_t inference_batch = 0;       // inference: larger batches go in parts of this size; 0: never
+  /// Inference: 1x1 convolutions that share an input run as one, which writes into a widened concat.
+  bool merged_pointwise = false;
+  /// Training: a convolution may leave the sum and the sum of squares of each channel.
+  bool convolution_statistics = false;
+  /// Training: a convolution backward data may add to the gradient that is there.
+  bool gradient_sums = false;
+  /// Rows of activations are padded with zeros to a multiple of this.
+  int64_t channel_multiple = 1;
 };
 
 struct PlanRequest {

@@ -1,0 +1,87 @@
+// The CUDA backend's class; each layer's file implements its own make(). Everything runs on one stream and is
+// recorded into a graph (program.cpp): an operation's run() may read pointers from the Context, and nothing
+// else of it. What varies between runs it reads on the device: scalars(), loss_scale(), metrics(), images(),
+// labels().
+#pragma once
+#include "backends/backend.h"
+#include "backends/cuda/capabilities.h"
+#include "backends/cuda/module.h"
+#include "backends/cuda/runtime.h"
+#include "backends/cuda/scalars.h"
+
+namespace googlenet::backends::cuda {
+
+class Cudnn;    // cudnn/: the handle, and plans by graph
+class Blas;     // linear.cpp: cuBLASLt's handle and its plans
+class Weights;  // weights.h: the copies of parameters that convolutions and products read
+
+class CudaBackend : public Backend {
+ public:
+  explicit CudaBackend(const Options& options);
+  ~CudaBackend() override;
+
+  std::string name() const override { return "cuda"; }
+  int64_t activation_bytes() const override { return options_.precision == Precision::Fp32 ? 4 : 2; }
+  graph::Capabilities capabilities() const override { return cuda::capabilities(options_.precision); }
+
+  std::unique_ptr<Memory> allocate(size_t bytes, const std::string& purpose) override;
+  void download(float* host, const float* device, int64_t count) override;
+  void upload(float* device, const float* host, int64_t count) override;
+  void read(const Context& context, const graph::View& view, float* host) override;
+  void update(const Update& update) override;
+  void enter_thread() override;
+  std::unique_ptr<Program> compile(const graph::Plan& plan) override;
+  void wait() override;
+
+  Made make(const graph::step::Input&) override;
+  Made make(const graph::step::Convolution&) override;
+  Made make(const graph::step::ConvolutionBackwardData&) override;
+  Made make(const graph::step::ConvolutionBackwardWeights&) override;
+  Made make(const graph::step::BatchNorm&) override;
+  Made make(const graph::step::BatchNormInference&) override;
+  Made make(const graph::step::BatchNormBackward&) override;
+  Made make(const graph::step::Relu&) override;
+  Made make(const graph::step::ReluBackward&) override;
+  Made make(const graph::step::MaxPool&) override;
+  Made make(const graph::step::MaxPoolBackward&) override;
+  Made make(const graph::step::AveragePool&) override;
+  Made make(const graph::step::AveragePoolBackward&) override;
+  Made make(const graph::step::Linear&) override;
+  Made make(const graph::step::LinearBackwardData&) override;
+  Made make(const graph::step::LinearBackwardWeights&) override;
+  Made make(const graph::step::Dropout&) override;
+  Made make(const graph::step::Copy&) override;
+  Made make(const graph::step::SoftmaxCrossEntropy&) override;
+
+  // ---- for operations
+  const Options& options() const { return options_; }
+  Precision precision() const { return options_.precision; }
+  cudaStream_t stream() const { return stream_.get(); }
+  Cudnn& cudnn() { return *cudnn_; }
+  Blas& blas() { return *blas_; }
+  /// Of the program that is being compiled.
+  Weights& weights() { return *weights_; }
+  /// On the device.
+  const Scalars* scalars() const { return scalars_.get(); }
+  LossScale* loss_scale() const { return loss_scale_.get(); }
+  DeviceMetrics* metrics() const { return metrics_.get(); }
+
+ private:
+  friend class CudaProgram;
+  Options options_;
+  Stream stream_, copy_stream_;
+  DevicePointer<Scalars> scalars_;
+  DevicePointer<LossScale> loss_scale_;
+  DevicePointer<DeviceMetrics> metrics_;
+  std::unique_ptr<Cudnn> cudnn_;
+  std::unique_ptr<Blas> blas_;
+  std::shared_ptr<Weights> weights_;
+};
+
+/// As cpu/elements.h has it: the address of a view's first element.
+template <class T>
+T* pointer(const Context& context, const graph::View& view) {
+  return reinterpret_cast<T*>(context.arena + context.buffers[view.buffer].offset) + view.offset;
+}
+
+}  // namespace googlenet::backends::cuda

@@ -1,0 +1,48 @@
+// The copies of parameters that convolutions read: cast to the activations' type, channels padded with zeros,
+// BatchNorm folded in. All of a program's copies are made by one kernel, whenever the weights have changed.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "backends/cuda/runtime.h"
+#include "graph/plan.h"
+
+namespace googlenet::backends::cuda {
+
+/// One convolution's or linear layer's weights: [out][pixels][in] fp32 among the parameters ->
+/// [padded_out][pixels][padded_in] in the activations' type, and its bias as fp32 [padded_out].
+struct WeightCopy {
+  graph::Range weight, bias;  // bias.count 0: none
+  std::optional<graph::Fold> fold;
+  int64_t out = 0, pixels = 0, in = 0;
+  int64_t padded_out = 0, padded_in = 0;
+};
+
+class Weights {
+ public:
+  explicit Weights(int64_t element_bytes) : element_bytes_(element_bytes) {}
+
+  /// While operations are being made: asks for a copy, and returns its number; the same one for the same
+  /// copy.
+  int add(const WeightCopy& copy);
+  /// Once all are known: allocates them.
+  void allocate();
+  /// Enqueues the kernel that makes all copies. May be recorded.
+  void prepare(const float* parameters, cudaStream_t stream);
+
+  void* weight(int copy) const { return memory_.get() + weight_offsets_[copy]; }
+  /// Null when the copy has neither a bias nor a fold.
+  float* bias(int copy) const;
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Job;
+  int64_t element_bytes_;
+  std::vector<WeightCopy> copies_;
+  std::vector<size_t> weight_offsets_, bias_offsets_;
+  size_t bytes_ = 0;
+  DevicePointer<std::byte> memory_;
+  DevicePointer<std::byte> jobs_;
+};
+
+}  // namespace googlenet::backends::cuda
