@@ -1,11 +1,11 @@
-// Convolution, forward and backward, by oneDNN. A 1x1 convolution that writes into a slice is a matrix
-// product.
+// Convolution, forward and backward. A 1x1 convolution that writes into a slice is a matrix product.
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "backends/cpu/backend.h"
 #include "backends/cpu/primitive.h"
+#include "backends/cpu/winograd.h"
 
 namespace googlenet::backends::cpu {
 namespace {
@@ -15,10 +15,46 @@ namespace step = graph::step;
 
 // ---- forward
 
+/// The convolution's own weights [out][pixels][in] and bias (null: none), or those with BatchNorm folded in:
+/// w * gamma / deviation, and (bias - mean) * gamma / deviation + beta.
+class Parameters {
+ public:
+  Parameters(const Context& context, const step::Convolution& what, void* workspace)
+      : weight_(context.weights + what.weight.offset),
+        bias_(what.bias.count > 0 ? context.weights + what.bias.offset : nullptr) {
+    if (what.fold) fold(context, *what.fold, what.window.out.channels, what.weight.count, workspace);
+  }
+  static bool has_bias(const step::Convolution& what) { return what.bias.count > 0 || what.fold.has_value(); }
+  static size_t workspace(const step::Convolution& what) {
+    return what.fold ? (what.weight.count + what.window.out.channels) * sizeof(float) : 0;
+  }
+  const float* weight() const { return weight_; }
+  const float* bias() const { return bias_; }
+
+ private:
+  void fold(const Context& context, const graph::Fold& f, int64_t out, int64_t weights, void* workspace) {
+    float* folded = static_cast<float*>(workspace);
+    float* folded_bias = folded + weights;
+    const int64_t count = weights / out;
+    for (int64_t o = 0; o < out; o++) {
+      const float deviation = std::sqrt(context.weights[f.variance.offset + o] + f.epsilon);
+      const float scale = context.weights[f.gamma.offset + o] / deviation;
+      const float shift = (bias_ ? bias_[o] : 0.0f) - context.weights[f.mean.offset + o];
+      folded_bias[o] = shift * scale + context.weights[f.beta.offset + o];
+      for (int64_t i = 0; i < count; i++) folded[o * count + i] = weight_[o * count + i] * scale;
+    }
+    weight_ = folded;
+    bias_ = folded_bias;
+  }
+
+  const float *weight_, *bias_;
+};
+
+/// By a primitive of oneDNN.
 class Convolution : public Operation {
  public:
   Convolution(const OneDnn& dnn, const step::Convolution& what) : dnn_(dnn), what_(what) {
-    const bool bias = what.bias.count > 0 || what.fold.has_value();
+    const bool bias = Parameters::has_bias(what);
     const graph::Window& w = what.window;
     if (what.output.dense()) {
       const auto desc = convolution_forward(dnn, w, bias, what.relu);
@@ -41,17 +77,11 @@ class Convolution : public Operation {
   }
 
   void prepare(const Context& context) override {
-    const int64_t out = what_.window.out.channels, count = what_.weight.count / out;
-    const float* weight = context.weights + what_.weight.offset;
-    const float* bias = what_.bias.count ? context.weights + what_.bias.offset : nullptr;
-    if (what_.fold) {
-      float* folded = reinterpret_cast<float*>(context.workspace);
-      fold(context, weight, bias, folded, out, count);
-      weight = folded;
-    } else if (bias) {
-      std::memcpy(bias_.get_data_handle(), bias, out * sizeof(float));
+    const Parameters parameters(context, what_, context.workspace);
+    if (bias_) {
+      std::memcpy(bias_.get_data_handle(), parameters.bias(), what_.window.out.channels * sizeof(float));
     }
-    memory from = dnn_.memory(parameter_, weight);
+    memory from = dnn_.memory(parameter_, parameters.weight());
     dnnl::reorder(reorder(dnn_, parameter_, weights_desc_)).execute(dnn_.stream, from, weights_);
   }
 
@@ -65,7 +95,7 @@ class Convolution : public Operation {
   }
 
   size_t workspace() const override {
-    return std::max<size_t>(primitive_.scratchpad(), what_.fold ? what_.weight.count * sizeof(float) : 0);
+    return std::max(primitive_.scratchpad(), Parameters::workspace(what_));
   }
   size_t prepared() const override { return weights_desc_.get_size(); }
 
@@ -79,25 +109,34 @@ class Convolution : public Operation {
     bias_desc_ = desc.bias_desc();
   }
 
-  /// w * gamma / deviation, and (bias - mean) * gamma / deviation + beta.
-  void fold(const Context& context, const float* weight, const float* bias, float* folded, int64_t out,
-            int64_t count) {
-    const graph::Fold& f = *what_.fold;
-    float* folded_bias = static_cast<float*>(bias_.get_data_handle());
-    for (int64_t o = 0; o < out; o++) {
-      const float deviation = std::sqrt(context.weights[f.variance.offset + o] + f.epsilon);
-      const float scale = context.weights[f.gamma.offset + o] / deviation;
-      const float shift = (bias ? bias[o] : 0.0f) - context.weights[f.mean.offset + o];
-      folded_bias[o] = shift * scale + context.weights[f.beta.offset + o];
-      for (int64_t i = 0; i < count; i++) folded[o * count + i] = weight[o * count + i] * scale;
-    }
-  }
-
   const OneDnn& dnn_;
   step::Convolution what_;
   Primitive primitive_;
   Desc source_desc_, weights_desc_, destination_desc_, bias_desc_, parameter_;
   memory weights_, bias_{};
+};
+
+class WinogradConvolution : public Operation {
+ public:
+  explicit WinogradConvolution(const step::Convolution& what)
+      : what_(what), winograd_(what.window, what.relu) {}
+
+  void prepare(const Context& context) override {
+    const Parameters parameters(context, what_, context.workspace);
+    winograd_.prepare(parameters.weight(), parameters.bias());
+  }
+
+  void run(const Context& context) override {
+    winograd_.run(pointer<float>(context, what_.input), what_.input.stride,
+                  pointer<float>(context, what_.output), what_.output.stride, context.workspace);
+  }
+
+  size_t workspace() const override { return std::max(winograd_.workspace(), Parameters::workspace(what_)); }
+  size_t prepared() const override { return winograd_.prepared(); }
+
+ private:
+  step::Convolution what_;
+  Winograd winograd_;
 };
 
 // ---- backward
@@ -180,6 +219,9 @@ class ConvolutionBackwardWeights : public Operation {
 }  // namespace
 
 Backend::Made CpuBackend::make(const step::Convolution& what) {
+  if (precision_ == Precision::Fp32 && Winograd::suits(what.window)) {
+    return std::make_unique<WinogradConvolution>(what);
+  }
   return std::make_unique<Convolution>(dnn_, what);
 }
 Backend::Made CpuBackend::make(const step::ConvolutionBackwardData& what) {
