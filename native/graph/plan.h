@@ -59,12 +59,14 @@ struct Convolution {
   View input, output;
   Range weight, bias;  // bias.count 0: none
   bool relu = false;
-  std::optional<Fold> fold;
+  std::optional<Fold> fold = {};
+  View statistics = {};  // Float [2][channels]: sum, sum of squares of the output; buffer -1: not wanted
 };
 struct ConvolutionBackwardData {
   Window window;
   View output_gradient, input_gradient;
   Range weight;
+  bool accumulate = false;  // adds to the gradient that is there
 };
 struct ConvolutionBackwardWeights {
   Window window;
@@ -81,6 +83,7 @@ struct BatchNorm {
   Range shift;  // bias of the convolution before it, which the batch mean cancels; count 0: none
   float epsilon = 0, momentum = 0;
   bool relu = false;
+  View statistics = {};  // of the input, as the convolution before it left them; buffer -1: to be computed
 };
 /// Running statistics instead of the batch's: for BatchNorms that could not be folded.
 struct BatchNormInference {
