@@ -1,0 +1,131 @@
+#include "backends/cuda/libraries.h"
+
+#include <dlfcn.h>
+
+#include "error.h"
+
+namespace googlenet::backends::cuda {
+namespace {
+
+constexpr const char* kCudnn = "libcudnn.so.9";
+/// The first that plans for a described device and takes every graph of ours.
+constexpr size_t kOldestCudnn = 91100;
+constexpr const char* kBrings =
+    "Install them with `pip install nvidia-cudnn-cu13==9.24.0.43 nvidia-cublas==13.1.1.3`, with `apt install "
+    "cudnn9-cuda-13 libcublas-13-0` from NVIDIA's repository, or with `conda install -c conda-forge cudnn "
+    "libcublas`; or name their folders in GOOGLENET_CUDA_PATH";
+
+template <class Function>
+Function symbol(void* handle, const char* name) {
+  return reinterpret_cast<Function>(dlsym(handle, name));
+}
+
+std::string cudnn_text(size_t version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
+/// cuBLASLt's and cuBLAS's major version is CUDA's: 130101 is 13.1.1.
+std::string cublas_text(size_t version) {
+  return cudnn_text(version);
+}
+
+std::string accept_cudnn(void* handle, std::string& version) {
+  const auto get = symbol<decltype(&cudnnGetVersion)>(handle, "cudnnGetVersion");
+  if (get == nullptr) return "has no cudnnGetVersion";
+  const size_t found = get();
+  version = cudnn_text(found);
+  if (found < kOldestCudnn) return version + " is older than " + cudnn_text(kOldestCudnn);
+#define GOOGLENET_CUDNN_LACKS(name) \
+  if (dlsym(handle, #name) == nullptr) return "has no " #name;
+  GOOGLENET_CUDNN_FUNCTIONS(GOOGLENET_CUDNN_LACKS)
+#undef GOOGLENET_CUDNN_LACKS
+  return "";
+}
+
+std::string accept_cublaslt(void* handle, std::string& version) {
+  const auto get = symbol<size_t (*)()>(handle, "cublasLtGetVersion");
+  if (get == nullptr) return "has no cublasLtGetVersion";
+  version = cublas_text(get());
+  return "";
+}
+
+std::string accept_nvrtc(void* handle, std::string& version) {
+  const auto get = symbol<int (*)(int*, int*)>(handle, "nvrtcVersion");
+  int major = 0, minor = 0;
+  if (get != nullptr && get(&major, &minor) == 0) {
+    version = std::to_string(major) + "." + std::to_string(minor);
+  }
+  return "";
+}
+
+/// Of CUDA's major version `first`, else of `second`.
+Opened open_of(const std::string& name, int first, int second, const Accept& accept) {
+  Opened opened = open_library(name + ".so." + std::to_string(first), accept);
+  if (opened.handle != nullptr) return opened;
+  Opened other = open_library(name + ".so." + std::to_string(second), accept);
+  return other.handle != nullptr ? other : opened;
+}
+
+void require_found(const Opened& opened) {
+  if (opened.handle != nullptr) return;
+  std::string text = opened.library.name + " was not found; looked in ";
+  for (size_t i = 0; i < opened.library.looked_in.size(); i++) {
+    text += (i ? ", " : "") + opened.library.looked_in[i];
+  }
+  throw Error("ERR_GOOGLENET_DEVICE", text + ". " + kBrings);
+}
+
+const Libraries& found() {
+  static const Libraries libraries;
+  return libraries;
+}
+
+}  // namespace
+
+// cuDNN opens NVRTC and cuBLAS by name when an engine wants them. Opened here first, from wherever they lie,
+// they are found; without them it goes on with the engines that need neither.
+Libraries::Libraries() : cudnn_(open_library(kCudnn, accept_cudnn)) {
+  int major = 13;
+  if (cudnn_.handle != nullptr) {
+#define GOOGLENET_CUDNN_RESOLVE(name) cudnn.name = symbol<decltype(&::name)>(cudnn_.handle, #name);
+    GOOGLENET_CUDNN_FUNCTIONS(GOOGLENET_CUDNN_RESOLVE)
+#undef GOOGLENET_CUDNN_RESOLVE
+    major = static_cast<int>(cudnn.cudnnGetCudartVersion() / 1000);
+  }
+  const int other = major == 13 ? 12 : 13;
+  cublaslt_ = open_of("libcublasLt", major, other, accept_cublaslt);
+  cublas_ = open_library("libcublas.so." + std::to_string(major));
+  nvrtc_ = open_library("libnvrtc.so." + std::to_string(major), accept_nvrtc);
+}
+
+void Libraries::require() const {
+  require_found(cudnn_);
+  require_found(cublaslt_);
+}
+
+void* Libraries::cublaslt_symbol(const char* name) const {
+  void* found = dlsym(cublaslt_.handle, name);
+  if (found != nullptr) return found;
+  throw Error("ERR_GOOGLENET_DEVICE", cublaslt_.library.path + " (" + cublaslt_.library.version +
+                                          ") has no " + name + ". " + kBrings);
+}
+
+std::vector<Library> Libraries::report() const {
+  return {cudnn_.library, cublaslt_.library, cublas_.library, nvrtc_.library};
+}
+
+const Libraries& libraries() {
+  found().require();
+  return found();
+}
+
+void fill(Report& report) {
+  try {
+    report.libraries = found().report();
+  } catch (const std::exception& failure) {
+    if (report.problem.empty()) report.problem = failure.what();
+  }
+}
+
+}  // namespace googlenet::backends::cuda

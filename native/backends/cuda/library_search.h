@@ -1,0 +1,24 @@
+// Finds and opens shared libraries in the places where NVIDIA's come to lie.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "backends/cuda/module.h"
+
+namespace googlenet::backends::cuda {
+
+/// A library as the search left it; `handle` stays open until the process ends.
+struct Opened {
+  void* handle = nullptr;  // null: not found
+  Library library;         // with what each place had
+};
+
+/// Says what is wrong with a library that opens ("9.5.1 is older than 9.11"), or nothing; fills its version.
+using Accept = std::function<std::string(void* handle, std::string& version)>;
+
+/// Looks beside the module, in the folders of $GOOGLENET_CUDA_PATH, where the system linker does, in
+/// $CUDA_HOME, $CUDA_PATH, $CONDA_PREFIX, and in the `nvidia/*/lib` folders of Python environments.
+Opened open_library(const std::string& name, const Accept& accept = {});
+
+}  // namespace googlenet::backends::cuda
