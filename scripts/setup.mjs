@@ -2,8 +2,11 @@
  * Makes the package ready to run, doing only what is missing: system libraries, node_modules, the native addon, dist.
  *
  *   node scripts/setup.mjs            what running needs
- *   node scripts/setup.mjs --dev      also what the checks need (clang-format, clang-tidy)
+ *   node scripts/setup.mjs --dev      also what the checks need (clang-format, clang-tidy, NVIDIA's libraries)
  *   node scripts/setup.mjs --install  npm's own install step: builds, but leaves system packages to the person
+ *
+ * The GPU part is built where nvcc is, with headers of cuDNN and cuBLAS that are installed or else fetched with pip; a
+ * machine without nvcc gets the CPU part alone.
  *
  * Several at once are safe: one works, the others wait. Exit code 1 with what to do when something can't be set up.
  */
@@ -11,14 +14,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cudaInputs, driverReady, fetchDriver, fetchWheels, findNvcc, wheelsReady } from './setup/cuda.mjs'
 import { checkNode, installHint, installPackages, missingPackages } from './setup/machine.mjs'
-import { SetupError, step } from './setup/progress.mjs'
+import { note, SetupError, step } from './setup/progress.mjs'
 import { hashFiles, isFresh, writeStamp } from './setup/stamp.mjs'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const at = (...names) => join(root, ...names)
 const checks = process.argv.includes('--dev')
 const insideInstall = process.argv.includes('--install')
+
+const buildCommand = ['npm', 'run', 'build:native']
 
 /** The things to be there, in the order in which each needs those before it. */
 const stages = [
@@ -37,12 +43,21 @@ const stages = [
       step('Installing the npm packages', ['npm', 'ci', '--include=dev', '--ignore-scripts'], { cwd: root }),
   },
   {
+    ready: () => !findNvcc() || wheelsReady(root, { libraries: checks }),
+    make: () => fetchWheels(root, { libraries: checks }),
+  },
+  {
+    ready: () => !findNvcc() || !checks || driverReady(root),
+    make: () => fetchDriver(root),
+  },
+  {
     ready: () => existsSync(at('build/Release/googlenet.node')) && isFresh(at('build/.stamp'), addonHash()),
     async make() {
       if (!sameBuildFolder()) rmSync(at('build/CMakeCache.txt'))
-      await step('Building the native addon (some minutes the first time)', ['npm', 'run', 'build:native'], {
+      const output = await step('Building the native addon (some minutes the first time)', buildCommand, {
         cwd: root,
       })
+      note(/GPU support: .*/.exec(output)?.[0] ?? 'GPU support: as before')
       writeStamp(at('build/.stamp'), addonHash())
     },
   },
@@ -64,8 +79,8 @@ function prebuiltLoads() {
 }
 
 function addonHash() {
-  const inputs = ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json']
-  return `${hashFiles(root, inputs)} ${process.arch}`
+  const inputs = ['CMakeLists.txt', 'cmake', 'native', 'node_modules/node-addon-api/package.json']
+  return `${hashFiles(root, inputs)} ${process.arch} ${cudaInputs(root)}`
 }
 
 function libraryHash() {

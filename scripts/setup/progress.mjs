@@ -7,7 +7,7 @@ export class SetupError extends Error {}
 const TAIL_LINES = 40
 
 /**
- * Runs a command as a step. On a terminal, Ninja's `[7/42]` in its output shows how far it is.
+ * Runs a command as a step and returns what it printed. On a terminal, Ninja's `[7/42]` in it shows how far it is.
  * @param {string} title @param {string[]} command @param {import('node:child_process').SpawnOptions} options
  */
 export async function step(title, [program, ...args], options = {}) {
@@ -42,4 +42,10 @@ export async function step(title, [program, ...args], options = {}) {
     throw new SetupError(`${title} failed (${[program, ...args].join(' ')}: ${code})\n\n${tail}`)
   }
   process.stderr.write(`  ${title}: ${seconds()}\n`)
+  return output
+}
+
+/** A line among those of the steps. */
+export function note(text) {
+  process.stderr.write(`  ${text}\n`)
 }
