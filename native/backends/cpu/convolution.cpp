@@ -176,6 +176,48 @@ class ConvolutionBackwardData : public Operation {
   memory weights_;
 };
 
+/// The forward convolution of the output's gradient with the window turned around, and in and out exchanged.
+class WinogradBackwardData : public Operation {
+ public:
+  explicit WinogradBackwardData(const step::ConvolutionBackwardData& what)
+      : what_(what), winograd_(turned(what.window), false) {}
+
+  static graph::Window turned(const graph::Window& w) {
+    return {w.batch, w.out, w.in, w.kernel, w.stride, w.kernel - 1 - w.padding};
+  }
+
+  void prepare(const Context& context) override {
+    const graph::Window& w = what_.window;
+    const int64_t in = w.in.channels, out = w.out.channels, pixels = w.kernel * w.kernel;
+    const float* weight = context.weights + what_.weight.offset;
+    float* turned = reinterpret_cast<float*>(context.workspace);
+    parallel_ranges(in, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        for (int64_t p = 0; p < pixels; p++) {
+          float* to = turned + (i * pixels + pixels - 1 - p) * out;
+          for (int64_t o = 0; o < out; o++) to[o] = weight[(o * pixels + p) * in + i];
+        }
+      }
+    });
+    winograd_.prepare(turned, nullptr);
+  }
+
+  void run(const Context& context) override {
+    winograd_.run(pointer<float>(context, what_.output_gradient), what_.output_gradient.stride,
+                  pointer<float>(context, what_.input_gradient), what_.input_gradient.stride,
+                  context.workspace);
+  }
+
+  size_t workspace() const override {
+    return std::max<size_t>(winograd_.workspace(), what_.weight.count * sizeof(float));
+  }
+  size_t prepared() const override { return winograd_.prepared(); }
+
+ private:
+  step::ConvolutionBackwardData what_;
+  Winograd winograd_;
+};
+
 class ConvolutionBackwardWeights : public Operation {
  public:
   ConvolutionBackwardWeights(const OneDnn& dnn, const step::ConvolutionBackwardWeights& what)
@@ -219,7 +261,7 @@ class ConvolutionBackwardWeights : public Operation {
 }  // namespace
 
 Backend::Made CpuBackend::make(const step::Convolution& what) {
-  if (precision_ == Precision::Fp32 && Winograd::suits(what.window)) {
+  if (precision_ == Precision::Fp32 && Winograd::suits(what.window, !what.fold)) {
     return std::make_unique<WinogradConvolution>(what);
   }
   return std::make_unique<Convolution>(dnn_, what);
@@ -230,6 +272,9 @@ Backend::Made CpuBackend::make(const step::ConvolutionBackwardData& what) {
   // number of output channels is odd: it takes them in pairs. A matrix product says the same.
   if (precision_ == Precision::Bf16 && w.kernel == 1 && w.stride == 1 && w.out.channels % 2 == 1) {
     return make(step::LinearBackwardData{what.output_gradient, what.input_gradient, what.weight});
+  }
+  if (precision_ == Precision::Fp32 && Winograd::suits(WinogradBackwardData::turned(w), true)) {
+    return std::make_unique<WinogradBackwardData>(what);
   }
   return std::make_unique<ConvolutionBackwardData>(dnn_, what);
 }

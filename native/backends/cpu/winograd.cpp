@@ -1,7 +1,7 @@
 #include "backends/cpu/winograd.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
 #include "backends/cpu/elements.h"
 
@@ -9,7 +9,10 @@ namespace googlenet::backends::cpu {
 namespace {
 
 constexpr int64_t kCacheFloats = 160 * 1024;  // of V and M together: what a second-level cache of 1 MiB holds
-constexpr int64_t kFewestTiles = 4;           // worth a thread of their own
+constexpr int64_t kFewestForThread = 4;       // tiles worth a thread of their own
+// With fewer, reading the transformed weights, four times as many, takes longer than multiplying. Measured.
+constexpr int64_t kFewestTiles = 8;
+constexpr int64_t kFewestTilesOften = 64;  // and transforming them too
 
 WinogradKernels kernels_for(int64_t window) {
   return __builtin_cpu_supports("x86-64-v4") ? winograd_avx512(window) : winograd_avx2(window);
@@ -19,27 +22,71 @@ int64_t rounded_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-/// G of the six points: `count` weights of one row of the window -> six, `stride` apart.
-void transform_filter(const double* g, int count, int64_t stride, double* out, int64_t out_stride) {
+/// Pixels of output along a tile's side.
+int64_t outputs_of(const graph::Window& window) {
+  return kWinogradTile + 1 - window.kernel;
+}
+
+int64_t tiles_along(int64_t pixels, int64_t outputs) {
+  return (pixels + outputs - 1) / outputs;
+}
+
+/// G: what each weight of a row of the window adds to each of the six products.
+template <int kWindow>
+constexpr std::array<std::array<double, kWindow>, kWinogradTile> filter_matrix() {
   constexpr double points[] = {0, 0.7, -0.7, 1.5, -1.5};
+  std::array<std::array<double, kWindow>, kWinogradTile> g{};
   for (int p = 0; p < 5; p++) {
-    double scale = 1, power = 1, sum = 0;
-    for (int q = 0; q < 5; q++) scale *= q == p ? 1 : points[p] - points[q];
-    for (int i = 0; i < count; i++, power *= points[p]) sum += power * g[i * stride];
-    out[p * out_stride] = sum / scale;
+    double power = 1;
+    for (int q = 0; q < 5; q++) power /= q == p ? 1 : points[p] - points[q];
+    for (int i = 0; i < kWindow; i++, power *= points[p]) g[p][i] = power;
   }
-  out[5 * out_stride] = g[(count - 1) * stride];
+  g[5][kWindow - 1] = 1;
+  return g;
+}
+
+/// G w G^T for a register's run of output channels and one input channel; `to` is product_stride floats from
+/// one product to the next. Channels behind the last have no weights.
+template <int kWindow>
+GOOGLENET_SIMD void transform_filters(const float* weight, int64_t channels, int64_t channel_stride,
+                                      int64_t pixel_stride, int lanes, float* to, int64_t product_stride) {
+  constexpr auto matrix = filter_matrix<kWindow>();
+  double w[kWindow * kWindow][kWinogradLanes] = {}, half[kWinogradTile * kWindow][kWinogradLanes] = {};
+  for (int64_t o = 0; o < channels; o++) {
+    for (int p = 0; p < kWindow * kWindow; p++) w[p][o] = weight[o * channel_stride + p * pixel_stride];
+  }
+  for (int y = 0; y < kWinogradTile; y++) {
+    for (int i = 0; i < kWindow; i++) {
+      for (int x = 0; x < kWindow; x++) {
+        for (int o = 0; o < kWinogradLanes; o++)
+          half[y * kWindow + x][o] += matrix[y][i] * w[i * kWindow + x][o];
+      }
+    }
+  }
+  for (int y = 0; y < kWinogradTile; y++) {
+    for (int x = 0; x < kWinogradTile; x++) {
+      double sum[kWinogradLanes] = {};
+      for (int i = 0; i < kWindow; i++) {
+        for (int o = 0; o < kWinogradLanes; o++) sum[o] += matrix[x][i] * half[y * kWindow + i][o];
+      }
+      float* product = to + (y * kWinogradTile + x) * product_stride;
+      for (int o = 0; o < lanes; o++) product[o] = static_cast<float>(sum[o]);
+    }
+  }
 }
 
 }  // namespace
 
-bool Winograd::suits(const graph::Window& w) {
-  return w.stride == 1 && (w.kernel == 3 || w.kernel == 5) && w.in.channels >= 16 && w.out.channels >= 16;
+bool Winograd::suits(const graph::Window& w, bool often) {
+  if (w.stride != 1 || (w.kernel != 3 && w.kernel != 5) || w.padding >= w.kernel) return false;
+  const int64_t outputs = outputs_of(w);
+  const int64_t tiles = w.batch * tiles_along(w.out.height, outputs) * tiles_along(w.out.width, outputs);
+  return tiles >= (often ? kFewestTilesOften : kFewestTiles) && w.in.channels >= 16 && w.out.channels >= 16;
 }
 
 Winograd::Winograd(const graph::Window& window, bool relu)
     : window_(window), kernels_(kernels_for(window.kernel)) {
-  const int64_t outputs = kWinogradTile + 1 - window.kernel;
+  const int64_t outputs = outputs_of(window);
   work_ = {.height = window.in.height,
            .width = window.in.width,
            .padding = window.padding,
@@ -48,8 +95,8 @@ Winograd::Winograd(const graph::Window& window, bool relu)
            .in = window.in.channels,
            .padded_in = rounded_up(window.in.channels, kWinogradLanes),
            .out = window.out.channels,
-           .tiles_x = (window.out.width + outputs - 1) / outputs,
-           .tiles_y = (window.out.height + outputs - 1) / outputs,
+           .tiles_x = tiles_along(window.out.width, outputs),
+           .tiles_y = tiles_along(window.out.height, outputs),
            .input_stride = 0,
            .output_stride = 0,
            .relu = relu};
@@ -65,26 +112,22 @@ Winograd::Winograd(const graph::Window& window, bool relu)
 }
 
 void Winograd::prepare(const float* weight, const float* bias) {
-  const int kernel = static_cast<int>(window_.kernel);
-  const int64_t in = work_.in, pixels = kernel * kernel, lanes = kernels_.lanes;
+  const int64_t in = work_.in, pixels = window_.kernel * window_.kernel, lanes = kernels_.lanes;
   if (bias != nullptr) std::copy_n(bias, work_.out, bias_.begin());
-  parallel_ranges(work_.out, [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; o++) {
-      const Panel& panel = *std::find_if(panels_.begin(), panels_.end(),
-                                         [&](const Panel& p) { return o < (p.first + p.registers) * lanes; });
-      const int64_t width = panel.registers * lanes;
-      float* to = filters_.data() + panel.first * lanes * in * kWinogradProducts + o - panel.first * lanes;
-      for (int64_t i = 0; i < in; i++) {
-        double g[25], half[kWinogradTile * 5], whole[kWinogradProducts];
-        for (int64_t p = 0; p < pixels; p++) g[p] = weight[(o * pixels + p) * in + i];
-        for (int x = 0; x < kernel; x++) transform_filter(g + x, kernel, kernel, half + x, kernel);
-        for (int y = 0; y < kWinogradTile; y++) {
-          transform_filter(half + y * kernel, kernel, 1, whole + y * kWinogradTile, 1);
+  const auto transform = window_.kernel == 3 ? transform_filters<3> : transform_filters<5>;
+  for (const Panel& panel : panels_) {
+    const int64_t width = panel.registers * lanes;
+    float* filters = filters_.data() + panel.first * lanes * in * kWinogradProducts;
+    parallel_ranges(in, [&](int64_t begin, int64_t end) {
+      for (int64_t first = 0; first < width; first += lanes) {
+        const int64_t o = panel.first * lanes + first, channels = std::min(lanes, work_.out - o);
+        for (int64_t i = begin; i < end; i++) {
+          transform(weight + o * pixels * in + i, channels, pixels * in, in, static_cast<int>(lanes),
+                    filters + i * width + first, in * width);
         }
-        for (int p = 0; p < kWinogradProducts; p++) to[(p * in + i) * width] = static_cast<float>(whole[p]);
       }
-    }
-  });
+    });
+  }
 }
 
 Winograd::Cut Winograd::cut(int threads) const {
@@ -93,7 +136,7 @@ Winograd::Cut Winograd::cut(int threads) const {
   const auto panels = static_cast<int64_t>(panels_.size());
   int64_t by_tiles = std::clamp<int64_t>(tiles() / block, 1, threads);
   const int64_t by_panels = std::min(panels, threads / by_tiles);
-  by_tiles = std::max(by_tiles, std::min(threads / by_panels, tiles() / kFewestTiles));
+  by_tiles = std::max(by_tiles, std::min(threads / by_panels, tiles() / kFewestForThread));
   return {static_cast<int>(by_tiles), static_cast<int>(by_panels), block};
 }
 

@@ -52,8 +52,9 @@ WinogradKernels winograd_avx512(int64_t window);
 
 class Winograd {
  public:
-  /// Whether this convolution is faster so than directly.
-  static bool suits(const graph::Window& window);
+  /// Whether this convolution is faster so than directly, with weights that change `often` (in every step) or
+  /// seldom.
+  static bool suits(const graph::Window& window, bool often);
 
   explicit Winograd(const graph::Window& window, bool relu);
 
