@@ -60,11 +60,14 @@ list(TRANSFORM architectures APPEND "-real")
 set(CMAKE_CUDA_COMPILER ${nvcc})
 set(CMAKE_CUDA_ARCHITECTURES ${architectures} ${newest})
 enable_language(CUDA)
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # CMake 3.25 does not know that nvcc has C++20.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+endif()
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS native/backends/cuda/*.cpp native/backends/cuda/*.cu)
 add_library(googlenet_cuda MODULE ${sources} native/backends/backend.cpp)
 set_target_properties(googlenet_cuda PROPERTIES PREFIX "" OUTPUT_NAME googlenet-cuda SUFFIX ".so"
-  CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
+  CUDA_STANDARD 20 CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
 target_include_directories(googlenet_cuda PRIVATE native)
 target_include_directories(googlenet_cuda SYSTEM PRIVATE
   ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${cudnn_include} ${cublas_include})
@@ -72,6 +75,6 @@ set(host_flags -Wall -Wextra -march=x86-64-v3)
 list(JOIN host_flags "," text)
 target_compile_options(googlenet_cuda PRIVATE
   $<$<COMPILE_LANGUAGE:CXX>:${host_flags}>
-  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -Xcompiler=${text} -Xfatbin=-compress-all>)
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${text} -Xfatbin=-compress-all>)
 target_link_options(googlenet_cuda PRIVATE -Wl,-z,defs -Wl,-z,now)
 target_link_libraries(googlenet_cuda PRIVATE ${CMAKE_DL_LIBS})
