@@ -2,7 +2,10 @@
 // not addresses; the memory plan (arena.h) places the buffers; a backend turns each step into an operation.
 //
 // All activations are NHWC. A View is a run of channels in rows of `stride` channels, so a branch of an
-// inception module can write straight into its slice of the concatenated tensor.
+// inception module can write straight into its slice of the concatenated tensor. Rows of every buffer are
+// padded to Capabilities::channel_multiple. Whoever writes a view also writes zeros (of an Activation) into
+// its padding; slices that others write have channels and offsets that are multiples, and no padding, but for
+// those that a Copy writes.
 #pragma once
 #include <optional>
 #include <string>
@@ -30,7 +33,9 @@ struct View {
   int64_t channels = 0;  // of this view
   int64_t stride = 0;    // channels from one row to the next
   int64_t offset = 0;    // first channel
-  bool dense() const { return channels == stride; }
+  int64_t padding = 0;   // lanes after its channels, up to the end of the row, that are its own
+  /// Whether it has its rows for itself.
+  bool dense() const { return channels + padding == stride; }
 };
 
 /// A window sliding over N images.
@@ -111,7 +116,7 @@ struct ReluBackward {
 struct MaxPool {
   Window window;
   View input, output;
-  View argmax;  // Byte, position in the window; buffer -1 in inference
+  View argmax;  // Byte, position in the window; buffer -1 where none is wanted
 };
 struct MaxPoolBackward {
   Window window;
@@ -127,20 +132,24 @@ struct AveragePoolBackward {
   View output_gradient, input_gradient;
   bool accumulate = false;
 };
-/// rows = batch; weight [out][pixels * in].
+/// rows = batch; weight [out][pixels * in]. Where rows are padded a row of the input is `pixels` runs of
+/// (channels + padding) / pixels lanes, each with its share of the padding at its end.
 struct Linear {
   View input, output;
   Range weight, bias;
   bool relu = false;
   bool logits = false;  // the output is a Float buffer
+  int64_t pixels = 1;
 };
 struct LinearBackwardData {
   View output_gradient, input_gradient;
   Range weight;
+  int64_t pixels = 1;
 };
 struct LinearBackwardWeights {
   View input, output_gradient;
   Range weight, bias;
+  int64_t pixels = 1;
 };
 /// The mask is a function of (seed, batch counter, layer, element): nothing is kept for the backward pass.
 struct Dropout {

@@ -7,7 +7,7 @@ namespace googlenet::graph {
 
 /// What a backend's convolutions can do; a plan never asks for more.
 struct Capabilities {
-  bool strided_pointwise = false;    // inference: a 1x1 convolution may write into a slice
+  bool strided_pointwise = false;    // inference: a 1x1 convolution may read and write slices
   bool strided_convolution = false;  // inference: any convolution may
   int64_t inference_batch = 0;       // inference: larger batches go in parts of this size; 0: never
   /// Inference: 1x1 convolutions that share an input run as one, which writes into a widened concat.
@@ -16,7 +16,7 @@ struct Capabilities {
   bool convolution_statistics = false;
   /// Training: a convolution backward data may add to the gradient that is there.
   bool gradient_sums = false;
-  /// Rows of activations are padded with zeros to a multiple of this.
+  /// Rows are padded with zeros to a multiple of this.
   int64_t channel_multiple = 1;
 };
 
