@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "backends/backend.h"
 #include "backends/cuda/runtime.h"
-#include "graph/plan.h"
 
 namespace googlenet::backends::cuda {
 
@@ -20,7 +20,7 @@ struct WeightCopy {
 
 class Weights {
  public:
-  explicit Weights(int64_t element_bytes) : element_bytes_(element_bytes) {}
+  explicit Weights(Precision precision) : precision_(precision) {}
 
   /// While operations are being made: asks for a copy, and returns its number; the same one for the same
   /// copy.
@@ -36,11 +36,11 @@ class Weights {
   size_t bytes() const { return bytes_; }
 
  private:
-  struct Job;
-  int64_t element_bytes_;
+  Precision precision_;
   std::vector<WeightCopy> copies_;
   std::vector<size_t> weight_offsets_, bias_offsets_;
   size_t bytes_ = 0;
+  unsigned blocks_ = 0;  // of the kernel
   DevicePointer<std::byte> memory_;
   DevicePointer<std::byte> jobs_;
 };
