@@ -1,5 +1,6 @@
 /**
- * Checks the C++: clang-format over every file, clang-tidy over every source that changed since it last passed.
+ * Checks the C++: clang-format over every file, clang-tidy over every C++ source that is built here and has changed
+ * since it last passed.
  * Needs build/compile_commands.json (node scripts/setup.mjs --dev). Exit code 1 on any finding.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -55,13 +56,15 @@ function tidy(file, include) {
   })
 }
 
-const files = filesIn(native).filter((path) => /\.(cpp|h)$/.test(path))
+const files = filesIn(native).filter((path) => /\.(cpp|h|cu|cuh)$/.test(path))
 const format = spawnSync('clang-format', ['--dry-run', '-Werror', ...files], { cwd: root, stdio: 'inherit' })
 let failed = format.status !== 0
 
 const include = ompInclude()
+const commands = JSON.parse(readFileSync(join(root, 'build/compile_commands.json'), 'utf8'))
+const built = new Set(commands.map(({ file }) => file))
 const queue = files
-  .filter((path) => path.endsWith('.cpp'))
+  .filter((path) => path.endsWith('.cpp') && built.has(path))
   .map((file) => ({ file, key: join(cache, tidyKey(file)) }))
   .filter(({ key }) => !existsSync(key))
 async function work() {
