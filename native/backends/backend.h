@@ -75,8 +75,8 @@ class Program {
   /// Called before run() whenever the weights have changed.
   virtual void prepare(const Context& context) = 0;
   virtual void forward(const Context& context) = 0;
-  /// Forward, backward, and `context.update` if it is there. Metrics, and the images and labels that it
-  /// reads, are its own until Backend::wait().
+  /// Begins forward, backward, and `context.update` if it is there. Metrics, images and labels are its own
+  /// until Backend::finish() ends it.
   virtual void step(const Context& context) = 0;
   /// Bytes of Context::workspace that it needs.
   virtual size_t workspace() const = 0;
@@ -109,8 +109,14 @@ class Backend {
   virtual void enter_thread() {}
   /// The plan's operations one after another, unless the backend knows better. Outlived by the plan.
   virtual std::unique_ptr<Program> compile(const graph::Plan& plan);
+  /// Steps that may be begun before the first of them is finished.
+  virtual int steps_in_flight() const { return 1; }
+  /// Returns when the oldest step that is not finished is done: its metrics are there.
+  virtual void finish() {}
   /// Returns when all that was begun is done.
   virtual void wait() {}
+  /// Bytes that allocate() can give; -1 when nobody knows.
+  virtual int64_t free_memory() const { return -1; }
 
   using Made = std::unique_ptr<Operation>;
   virtual Made make(const graph::step::Input&) = 0;

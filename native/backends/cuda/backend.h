@@ -8,11 +8,12 @@
 #include "backends/cuda/module.h"
 #include "backends/cuda/runtime.h"
 #include "backends/cuda/scalars.h"
+#include "backends/cuda/staging.h"
 
 namespace googlenet::backends::cuda {
 
 class Cudnn;    // cudnn/: the handle, and plans by graph
-class Blas;     // linear.cpp: cuBLASLt's handle and its plans
+class Blas;     // blas.h: cuBLASLt's handle, and matrix products
 class Weights;  // weights.h: the copies of parameters that convolutions and products read
 
 class CudaBackend : public Backend {
@@ -31,7 +32,10 @@ class CudaBackend : public Backend {
   void update(const Update& update) override;
   void enter_thread() override;
   std::unique_ptr<Program> compile(const graph::Plan& plan) override;
+  int steps_in_flight() const override { return Staging::kSlots; }
+  void finish() override { staging_->finish(); }
   void wait() override;
+  int64_t free_memory() const override;
 
   Made make(const graph::step::Input&) override;
   Made make(const graph::step::Convolution&) override;
@@ -62,20 +66,23 @@ class CudaBackend : public Backend {
   /// Of the program that is being compiled.
   Weights& weights() { return *weights_; }
   /// On the device.
-  const Scalars* scalars() const { return scalars_.get(); }
+  const Scalars* scalars() const { return staging_->scalars(); }
   LossScale* loss_scale() const { return loss_scale_.get(); }
-  DeviceMetrics* metrics() const { return metrics_.get(); }
+  DeviceMetrics* metrics() const { return staging_->metrics(); }
+  /// The batch as the caller gave it; to be asked for in run(), as both move when a larger batch comes.
+  const void* images() const { return staging_->images(); }
+  const int32_t* labels() const { return staging_->labels(); }
 
  private:
   friend class CudaProgram;
   Options options_;
-  Stream stream_, copy_stream_;
-  DevicePointer<Scalars> scalars_;
+  Stream stream_;
   DevicePointer<LossScale> loss_scale_;
-  DevicePointer<DeviceMetrics> metrics_;
+  std::unique_ptr<Staging> staging_;
   std::unique_ptr<Cudnn> cudnn_;
   std::unique_ptr<Blas> blas_;
   std::shared_ptr<Weights> weights_;
+  PinnedRoom<std::byte> bounce_;  // what read() brings back
 };
 
 /// As cpu/elements.h has it: the address of a view's first element.

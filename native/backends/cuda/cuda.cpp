@@ -1,0 +1,123 @@
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "backends/cuda/backend.h"
+#include "backends/cuda/blas.h"
+#include "backends/cuda/cards.h"
+#include "backends/cuda/cudnn/cudnn.h"
+#include "backends/cuda/libraries.h"
+#include "backends/cuda/optimizer.h"
+#include "backends/cuda/weights.h"
+
+namespace googlenet::backends::cuda {
+namespace {
+
+// Of fp16: the largest power of two at which no gradient of a first step overflows in the networks we know.
+constexpr float kFirstLossScale = 65536;
+
+class DeviceMemory : public Memory {
+ public:
+  DeviceMemory(size_t bytes, const std::string& purpose)
+      : memory_(make_device<std::byte>(bytes, purpose)), size_(bytes) {}
+  std::byte* data() override { return memory_.get(); }
+  size_t size() const override { return size_; }
+
+ private:
+  DevicePointer<std::byte> memory_;
+  size_t size_;
+};
+
+/// Before anything is allocated on the card.
+const Options& checked(const Options& options) {
+  check_card(options);
+  libraries();
+  GOOGLENET_CUDA(cudaSetDevice(options.device));
+  return options;
+}
+
+float to_float(float value) {
+  return value;
+}
+float to_float(__half value) {
+  return __half2float(value);
+}
+float to_float(__nv_bfloat16 value) {
+  return __bfloat162float(value);
+}
+
+template <class T>
+void convert(const std::byte* from, int64_t count, float* to) {
+  const T* values = reinterpret_cast<const T*>(from);
+  for (int64_t i = 0; i < count; i++) to[i] = to_float(values[i]);
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const Options& options)
+    : options_(checked(options)),
+      stream_(make_stream()),
+      loss_scale_(make_device<LossScale>(1, "the loss scale")),
+      staging_(std::make_unique<Staging>(stream_.get())),
+      cudnn_(std::make_unique<Cudnn>(options_, stream_.get())),
+      blas_(std::make_unique<Blas>(options_)) {
+  const LossScale first{options.precision == Precision::Fp16 ? kFirstLossScale : 1.0f, 0, 0, 0};
+  GOOGLENET_CUDA(cudaMemcpyAsync(loss_scale_.get(), &first, sizeof first, cudaMemcpyHostToDevice, stream()));
+  wait();
+}
+
+CudaBackend::~CudaBackend() {
+  // What runs still reads the memory that goes now.
+  cudaStreamSynchronize(stream());
+}
+
+void CudaBackend::enter_thread() {
+  GOOGLENET_CUDA(cudaSetDevice(options_.device));
+}
+
+std::unique_ptr<Memory> CudaBackend::allocate(size_t bytes, const std::string& purpose) {
+  return std::make_unique<DeviceMemory>(bytes, purpose);
+}
+
+int64_t CudaBackend::free_memory() const {
+  size_t free = 0, total = 0;
+  GOOGLENET_CUDA(cudaMemGetInfo(&free, &total));
+  return static_cast<int64_t>(free);
+}
+
+void CudaBackend::download(float* host, const float* device, int64_t count) {
+  GOOGLENET_CUDA(cudaMemcpyAsync(host, device, count * sizeof(float), cudaMemcpyDeviceToHost, stream()));
+  wait();
+}
+
+void CudaBackend::upload(float* device, const float* host, int64_t count) {
+  GOOGLENET_CUDA(cudaMemcpyAsync(device, host, count * sizeof(float), cudaMemcpyHostToDevice, stream()));
+  wait();
+}
+
+void CudaBackend::read(const Context& context, const graph::View& view, float* host) {
+  const graph::Buffer& buffer = context.buffers[view.buffer];
+  const bool floats = buffer.element == graph::Element::Float || precision() == Precision::Fp32;
+  const size_t element = floats ? sizeof(float) : 2;
+  const int64_t count = view.rows * view.channels;
+  bounce_.reserve(count * element, "what is read back");
+  const std::byte* from = context.arena + buffer.offset + view.offset * element;
+  GOOGLENET_CUDA(cudaMemcpy2DAsync(bounce_.get(), view.channels * element, from, view.stride * element,
+                                   view.channels * element, view.rows, cudaMemcpyDeviceToHost, stream()));
+  wait();
+  if (floats) return convert<float>(bounce_.get(), count, host);
+  if (precision() == Precision::Bf16) return convert<__nv_bfloat16>(bounce_.get(), count, host);
+  convert<__half>(bounce_.get(), count, host);
+}
+
+void CudaBackend::update(const Update& update) {
+  enqueue_update(*this, update);
+}
+
+void CudaBackend::wait() {
+  GOOGLENET_CUDA(cudaStreamSynchronize(stream()));
+}
+
+}  // namespace googlenet::backends::cuda

@@ -1,0 +1,194 @@
+// A plan on the GPU. The first run of a kind goes operation by operation, when libraries may still allocate
+// and load; the second is recorded into a graph, which later runs replay in one call.
+#include <algorithm>
+#include <list>
+#include <utility>
+
+#include "backends/cuda/backend.h"
+#include "backends/cuda/weights.h"
+
+namespace googlenet::backends::cuda {
+namespace {
+
+/// Records what is enqueued on a stream while it lives; what was not taken by end() is thrown away.
+class Capture {
+ public:
+  explicit Capture(cudaStream_t stream) : stream_(stream) {
+    GOOGLENET_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  }
+  ~Capture() {
+    if (stream_ == nullptr) return;
+    cudaGraph_t partial = nullptr;
+    cudaStreamEndCapture(stream_, &partial);
+    if (partial != nullptr) cudaGraphDestroy(partial);
+    cudaGetLastError();
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  GraphExec end() {
+    cudaGraph_t recorded = nullptr;
+    GOOGLENET_CUDA(cudaStreamEndCapture(std::exchange(stream_, nullptr), &recorded));
+    const Graph graph(recorded);
+    cudaGraphExec_t executable = nullptr;
+    GOOGLENET_CUDA(cudaGraphInstantiate(&executable, graph.get(), 0));
+    return GraphExec(executable);
+  }
+
+ private:
+  cudaStream_t stream_;
+};
+
+const graph::step::Input* find_input(const graph::Plan& plan) {
+  for (const graph::Step& step : plan.steps) {
+    if (const auto* input = std::get_if<graph::step::Input>(&step.what)) return input;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+class CudaProgram : public Program {
+ public:
+  CudaProgram(CudaBackend& backend, const graph::Plan& plan)
+      : backend_(backend), weights_(std::make_shared<Weights>(backend.precision())) {
+    const graph::step::Input* input = find_input(plan);
+    batch_ = input->batch;
+    image_ = input->shape;
+    forward_ = plan.forward_steps;
+    backend.weights_ = weights_;
+    for (const graph::Step& step : plan.steps) {
+      operations_.push_back(std::visit([&](const auto& what) { return backend.make(what); }, step.what));
+    }
+    weights_->allocate();
+  }
+
+  void prepare(const Context& context) override {
+    weights_->prepare(context.weights, backend_.stream());
+    for (auto& operation : operations_) operation->prepare(context);
+  }
+
+  void forward(const Context& context) override {
+    const Delivery delivery = this->delivery(context);
+    backend_.staging_->reserve(delivery);
+    backend_.staging_->send(delivery);
+    run(key(context, false), [&] { run_operations(context, forward_); });
+  }
+
+  void step(const Context& context) override {
+    const Delivery delivery = this->delivery(context);
+    backend_.staging_->reserve(delivery);
+    backend_.staging_->send_ahead(delivery);
+    run(key(context, true), [&] {
+      GOOGLENET_CUDA(cudaMemsetAsync(backend_.metrics(), 0, sizeof(DeviceMetrics), backend_.stream()));
+      run_operations(context, operations_.size());
+      if (context.update) backend_.update(*context.update);
+    });
+    backend_.staging_->collect(context.metrics);
+  }
+
+  size_t workspace() const override {
+    size_t bytes = 0;
+    for (const auto& operation : operations_) bytes = std::max(bytes, operation->workspace());
+    return bytes;
+  }
+
+  size_t prepared() const override {
+    size_t bytes = weights_->bytes();
+    for (const auto& operation : operations_) bytes += operation->prepared();
+    return bytes;
+  }
+
+ private:
+  /// All that a recorded graph has taken from the host for good.
+  struct Key {
+    const void *arena, *workspace, *weights, *gradients, *images, *labels, *momentum, *average;
+    bool step, update;
+    bool operator==(const Key&) const = default;
+  };
+  struct Recording {
+    Key key;
+    GraphExec graph;  // null after the first run
+  };
+  // With and without an update, and forward with the weights and with their average.
+  static constexpr size_t kRecordings = 4;
+
+  Key key(const Context& context, bool step) const {
+    const Update* update = context.update;
+    return {.arena = context.arena,
+            .workspace = context.workspace,
+            .weights = context.weights,
+            .gradients = context.gradients,
+            .images = backend_.images(),
+            .labels = backend_.labels(),
+            .momentum = update ? update->momentum : nullptr,
+            .average = update ? update->average : nullptr,
+            .step = step,
+            .update = update != nullptr};
+  }
+
+  Delivery delivery(const Context& context) const {
+    Delivery delivery;
+    delivery.images = context.images.data;
+    delivery.image_bytes = batch_ * image_.count() * (context.images.bytes ? 1 : sizeof(float));
+    delivery.labels = context.labels;
+    delivery.label_count = context.labels ? batch_ : 0;
+    Scalars& scalars = delivery.scalars;
+    if (const Update* update = context.update) {
+      scalars.learning_rate = update->learning_rate;
+      scalars.momentum = update->momentum_factor;
+      scalars.weight_decay = update->weight_decay;
+      scalars.average_decay = update->average_decay;
+      scalars.nesterov = update->nesterov;
+    }
+    scalars.label_smoothing = context.label_smoothing;
+    scalars.gradient_scale = context.gradient_scale;
+    scalars.accumulate_gradients = context.accumulate_gradients;
+    scalars.image_bytes = context.images.bytes;
+    scalars.image_nhwc = context.images.nhwc;
+    scalars.dropout_key = context.dropout_key;
+    for (int64_t c = 0; c < image_.channels; c++) {
+      scalars.image_scale[c] = 1.0f / (255.0f * context.std[c]);
+      scalars.image_shift[c] = -context.mean[c] / context.std[c];
+    }
+    return delivery;
+  }
+
+  void run_operations(const Context& context, size_t count) {
+    for (size_t i = 0; i < count; i++) operations_[i]->run(context);
+  }
+
+  template <class Body>
+  void run(const Key& key, Body body) {
+    const auto known = std::find_if(recordings_.begin(), recordings_.end(),
+                                    [&](const Recording& recording) { return recording.key == key; });
+    if (known == recordings_.end()) {
+      body();
+      recordings_.push_front({key, nullptr});
+      if (recordings_.size() > kRecordings) recordings_.pop_back();
+      return;
+    }
+    recordings_.splice(recordings_.begin(), recordings_, known);
+    GraphExec& graph = recordings_.front().graph;
+    if (!graph) {
+      Capture capture(backend_.stream());
+      body();
+      graph = capture.end();
+    }
+    GOOGLENET_CUDA(cudaGraphLaunch(graph.get(), backend_.stream()));
+  }
+
+  CudaBackend& backend_;
+  std::shared_ptr<Weights> weights_;
+  std::vector<Backend::Made> operations_;
+  size_t forward_ = 0;
+  int64_t batch_ = 0;
+  graph::Shape image_;
+  std::list<Recording> recordings_;  // most recently used first
+};
+
+std::unique_ptr<Program> CudaBackend::compile(const graph::Plan& plan) {
+  return std::make_unique<CudaProgram>(*this, plan);
+}
+
+}  // namespace googlenet::backends::cuda

@@ -1,0 +1,115 @@
+#include "backends/cuda/staging.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace googlenet::backends::cuda {
+namespace {
+
+// While one part crosses the bus, the next is copied into page-locked memory.
+constexpr size_t kPart = size_t{4} << 20;
+
+}  // namespace
+
+struct Staging::Slot {
+  PinnedRoom<std::byte> images;
+  PinnedRoom<int32_t> labels;
+  PinnedPointer<Scalars> scalars = make_pinned<Scalars>(1, "scalars");
+  PinnedPointer<DeviceMetrics> metrics = make_pinned<DeviceMetrics>(1, "metrics");
+  DeviceRoom<std::byte> device_images;
+  DeviceRoom<int32_t> device_labels;
+  Event arrived = make_event();  // the images are on the device
+  Event taken = make_event();    // the run has taken all that came through this slot
+  Event done = make_event();     // the metrics are back
+};
+
+Staging::Staging(cudaStream_t stream)
+    : stream_(stream),
+      copy_stream_(make_stream()),
+      scalars_(make_device<Scalars>(1, "scalars")),
+      metrics_(make_device<DeviceMetrics>(1, "metrics")) {
+  for (auto& slot : slots_) slot = std::make_unique<Slot>();
+}
+
+Staging::~Staging() = default;
+
+void Staging::reserve(const Delivery& delivery) {
+  images_.reserve(delivery.image_bytes, "a batch of images");
+  labels_.reserve(delivery.label_count, "a batch of labels");
+}
+
+Staging::Slot& Staging::turn() {
+  Slot& slot = *slots_[next_];
+  next_ = (next_ + 1) % kSlots;
+  latest_ = &slot;
+  GOOGLENET_CUDA(cudaEventSynchronize(slot.taken.get()));
+  return slot;
+}
+
+void Staging::send(const Delivery& delivery, Slot& slot, std::byte* images, int32_t* labels,
+                   cudaStream_t stream) {
+  slot.images.reserve(delivery.image_bytes, "a batch of images");
+  slot.labels.reserve(delivery.label_count, "a batch of labels");
+  const auto* from = static_cast<const std::byte*>(delivery.images);
+  for (size_t at = 0; at < delivery.image_bytes; at += kPart) {
+    const size_t bytes = std::min(kPart, delivery.image_bytes - at);
+    std::memcpy(slot.images.get() + at, from + at, bytes);
+    GOOGLENET_CUDA(
+        cudaMemcpyAsync(images + at, slot.images.get() + at, bytes, cudaMemcpyHostToDevice, stream));
+  }
+  if (delivery.label_count == 0) return;
+  const size_t bytes = delivery.label_count * sizeof(int32_t);
+  std::memcpy(slot.labels.get(), delivery.labels, bytes);
+  GOOGLENET_CUDA(cudaMemcpyAsync(labels, slot.labels.get(), bytes, cudaMemcpyHostToDevice, stream));
+}
+
+void Staging::send(const Delivery& delivery) {
+  Slot& slot = turn();
+  send(delivery, slot, images_.get(), labels_.get(), stream_);
+  slot.scalars[0] = delivery.scalars;
+  GOOGLENET_CUDA(
+      cudaMemcpyAsync(scalars_.get(), slot.scalars.get(), sizeof(Scalars), cudaMemcpyHostToDevice, stream_));
+  GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
+}
+
+void Staging::send_ahead(const Delivery& delivery) {
+  if (collected_.size() == kSlots) finish();
+  Slot& slot = turn();
+  slot.device_images.reserve(delivery.image_bytes, "the next batch of images");
+  slot.device_labels.reserve(delivery.label_count, "the next batch of labels");
+  send(delivery, slot, slot.device_images.get(), slot.device_labels.get(), copy_stream_.get());
+  slot.scalars[0] = delivery.scalars;
+  GOOGLENET_CUDA(cudaEventRecord(slot.arrived.get(), copy_stream_.get()));
+
+  GOOGLENET_CUDA(cudaStreamWaitEvent(stream_, slot.arrived.get(), 0));
+  GOOGLENET_CUDA(cudaMemcpyAsync(images_.get(), slot.device_images.get(), delivery.image_bytes,
+                                 cudaMemcpyDeviceToDevice, stream_));
+  if (delivery.label_count > 0) {
+    GOOGLENET_CUDA(cudaMemcpyAsync(labels_.get(), slot.device_labels.get(),
+                                   delivery.label_count * sizeof(int32_t), cudaMemcpyDeviceToDevice,
+                                   stream_));
+  }
+  GOOGLENET_CUDA(
+      cudaMemcpyAsync(scalars_.get(), slot.scalars.get(), sizeof(Scalars), cudaMemcpyHostToDevice, stream_));
+  GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
+}
+
+void Staging::collect(Metrics* metrics) {
+  GOOGLENET_CUDA(cudaMemcpyAsync(latest_->metrics.get(), metrics_.get(), sizeof(DeviceMetrics),
+                                 cudaMemcpyDeviceToHost, stream_));
+  GOOGLENET_CUDA(cudaEventRecord(latest_->done.get(), stream_));
+  collected_.push_back({latest_, metrics});
+}
+
+void Staging::finish() {
+  if (collected_.empty()) return;
+  const Collected oldest = collected_.front();
+  collected_.pop_front();
+  GOOGLENET_CUDA(cudaEventSynchronize(oldest.slot->done.get()));
+  const DeviceMetrics& found = oldest.slot->metrics[0];
+  for (int head = 0; head < Metrics::kHeads; head++) oldest.metrics->loss[head] = found.loss[head];
+  oldest.metrics->top1 = found.top1;
+  oldest.metrics->top5 = found.top5;
+}
+
+}  // namespace googlenet::backends::cuda
