@@ -17,6 +17,8 @@ export interface Row {
   layout?: 'nchw' | 'nhwc'
   /** Pixels and convolutions' weights are multiples of 1/2, so that many sums are equal to the bit. */
   coarse?: boolean
+  /** Images of 13 to 16 pixels, four or five of them: enough for what pays only with many pixels. */
+  large?: boolean
 }
 
 export interface Case {
@@ -57,6 +59,19 @@ function convolutionRow(kernel: number): Row {
   }
 }
 
+/** As wide as networks have them. */
+function wideConvolutionRow(kernel: number): Row {
+  return {
+    name: `wide convolution ${kernel}x${kernel}`,
+    large: true,
+    layers: (draw) => [
+      ...block('reduce', 'stem', draw.whole(16, 24)),
+      ...block('a', 'reduce', draw.whole(16, 40), kernel, { padding: draw.whole(1, kernel - 1) }),
+      averagePool('b', 'a', 2, 2),
+    ],
+  }
+}
+
 function poolRow(name: string, pool: typeof maxPool, kernels: readonly number[], padded: boolean): Row {
   return {
     name,
@@ -76,6 +91,8 @@ export const rows: readonly Row[] = [
   convolutionRow(3),
   convolutionRow(5),
   convolutionRow(7),
+  wideConvolutionRow(3),
+  wideConvolutionRow(5),
   { name: 'convolution with ReLU', layers: (d) => [conv('a', 'stem', width(d), 3), relu('b', 'a')] },
   {
     name: 'convolution of images',
@@ -189,7 +206,8 @@ export const rows: readonly Row[] = [
 export function drawCase(row: Row, number: number): Case {
   const draw = new Draw(`${row.name} ${number}`)
   const channels = draw.pick([1, 2, 3, 4])
-  const [height, width] = [draw.whole(7, 10), draw.whole(7, 10)]
+  const side = () => (row.large ? draw.whole(13, 16) : draw.whole(7, 10))
+  const [height, width] = [side(), side()]
   const body = row.layers(draw)
   const last = body.at(-1)?.name ?? 'stem'
   const heads = row.heads ?? [{ layer: 'head', lossWeight: 1 }]
@@ -210,7 +228,7 @@ export function drawCase(row: Row, number: number): Case {
       ],
       heads,
     },
-    batch: draw.whole(1, 9),
+    batch: row.large ? draw.whole(4, 5) : draw.whole(1, 9),
     labelSmoothing: row.labelSmoothing ?? 0,
     images: row.images ?? 'float32',
     layout: row.layout ?? 'nchw',

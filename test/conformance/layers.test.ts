@@ -8,6 +8,7 @@ import { type ReferenceOptions, runReference } from './reference.js'
 import { type Target, targets } from './targets.js'
 
 const DRAWS = 2
+const MOST_HALVED = 16
 const still: StepOptions = {
   learningRate: 0,
   momentum: 0,
@@ -30,7 +31,6 @@ describe.each(targets)('$name', (target) => {
       await network.setTensors('weights', data.tensors)
       await checkForward(network, target, test, data, 'eval')
       await checkForward(network, target, test, data, 'train')
-      await network.setTensors('weights', data.tensors)
       await checkStep(network, target, test, data)
     } finally {
       network.dispose()
@@ -74,11 +74,25 @@ async function checkForward(
   }
 }
 
+/**
+ * A training step from the case's weights, and its gradients. fp16 begins with a scale of the loss at which gradients
+ * may overflow, and halves it after each time.
+ */
+async function step(network: Network, { labelSmoothing }: Case, { tensors, batch, labels }: CaseData) {
+  for (let halved = 0; ; halved++) {
+    await network.setTensors('weights', tensors)
+    const metrics = await network.trainStep(batch, labels, { ...still, labelSmoothing })
+    const gradients = toValues(await network.getTensors('gradients'))
+    const finite = [...gradients.values()].every((values) => values.every(Number.isFinite))
+    if (finite || halved === MOST_HALVED) return { metrics, gradients }
+  }
+}
+
 async function checkStep(network: Network, target: Target, test: Case, data: CaseData) {
   const { labels } = data
   const { labelSmoothing } = test
   const [exact, ...rounded] = runReferences(target, test, data, { training: true, labels, labelSmoothing })
-  const metrics = await network.trainStep(data.batch, labels, { ...still, labelSmoothing })
+  const { metrics, gradients } = await step(network, test, data)
   const tolerance = target.tolerance.forward
   expectNear([metrics.loss], [[exact.loss], ...rounded.map(({ loss }) => [loss])], {
     tolerance,
@@ -104,7 +118,7 @@ async function checkStep(network: Network, target: Target, test: Case, data: Cas
       })
   }
   checkGradients(
-    toValues(await network.getTensors('gradients')),
+    gradients,
     [exact.backward().gradients, ...rounded.map((result) => result.backward().gradients)],
     target.tolerance.gradient,
   )

@@ -2,11 +2,11 @@
 import type { Precision } from '../../binding.js'
 import { binding } from '../../lib/native.js'
 import { conv, linear } from './layers.js'
-import { type Rounding, toBf16, toEitherBf16 } from './rounding.js'
+import { type Rounding, toEither, toNearest } from './rounding.js'
 
 export interface Target {
   name: string
-  device: string
+  device: 'cpu' | 'cuda'
   precision: Precision
   tolerance: { forward: number; gradient: number }
   /**
@@ -19,15 +19,18 @@ export interface Target {
   missing: string | undefined
 }
 
-const devices = (process.env.GOOGLENET_TEST_DEVICES ?? 'cpu,cuda').split(',')
+const devices = (process.env.GOOGLENET_TEST_DEVICES ?? 'cpu,cuda').split(',') as Target['device'][]
 
-const precisions: readonly Pick<Target, 'precision' | 'tolerance' | 'roundings'>[] = [
-  { precision: 'fp32', tolerance: { forward: 1e-5, gradient: 1e-4 }, roundings: [] },
-  {
-    precision: 'bf16',
-    tolerance: { forward: 2e-2, gradient: 2e-2 },
-    roundings: [toBf16, toEitherBf16('1'), toEitherBf16('2')],
-  },
+const exact = { tolerance: { forward: 1e-5, gradient: 1e-4 }, roundings: [] }
+const rounded = (type: 'bf16' | 'fp16') => ({
+  tolerance: { forward: 2e-2, gradient: 2e-2 },
+  roundings: [toNearest(type), toEither(type, '1'), toEither(type, '2')],
+})
+
+const precisions: readonly (Pick<Target, 'precision' | 'tolerance' | 'roundings'> & { on: string[] })[] = [
+  { precision: 'fp32', on: ['cpu', 'cuda'], ...exact },
+  { precision: 'bf16', on: ['cpu', 'cuda'], ...rounded('bf16') },
+  { precision: 'fp16', on: ['cuda'], ...rounded('fp16') },
 ]
 
 async function reasonMissing(device: string, precision: Precision): Promise<string | undefined> {
@@ -47,13 +50,19 @@ async function reasonMissing(device: string, precision: Precision): Promise<stri
   }
 }
 
-export const targets: readonly Target[] = await Promise.all(
-  devices.flatMap((device) =>
-    precisions.map(async (row) => ({
+async function targetsOf(device: Target['device']): Promise<Target[]> {
+  const rows = precisions.filter(({ on }) => on.includes(device))
+  return Promise.all(
+    rows.map(async (row) => ({
       ...row,
       name: `${device} ${row.precision}`,
       device,
       missing: await reasonMissing(device, row.precision),
     })),
-  ),
-)
+  )
+}
+
+export const targets: readonly Target[] = (await Promise.all(devices.map(targetsOf))).flat()
+
+/** The precisions on a card, whatever devices are asked for. */
+export const cardTargets: readonly Target[] = await targetsOf('cuda')

@@ -163,4 +163,9 @@ dnnl::reorder::primitive_desc reorder(const OneDnn& dnn, const Desc& from, const
   return {dnn.engine, from, dnn.engine, to, attr};
 }
 
+bool has_avx512() {
+  constexpr unsigned kBits = dnnl_cpu_isa_avx512_core;
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kBits) == kBits;
+}
+
 }  // namespace googlenet::backends::cpu

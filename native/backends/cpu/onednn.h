@@ -49,4 +49,7 @@ dnnl::matmul::primitive_desc matmul(const OneDnn& dnn, const Product& product);
 dnnl::reorder::primitive_desc reorder(const OneDnn& dnn, const Desc& from, const Desc& to,
                                       bool accumulate = false);
 
+/// Whether oneDNN uses AVX-512: what the CPU has, unless ONEDNN_MAX_CPU_ISA holds it back.
+bool has_avx512();
+
 }  // namespace googlenet::backends::cpu

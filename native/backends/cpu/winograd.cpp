@@ -4,6 +4,7 @@
 #include <array>
 
 #include "backends/cpu/elements.h"
+#include "backends/cpu/onednn.h"
 
 namespace googlenet::backends::cpu {
 namespace {
@@ -15,7 +16,7 @@ constexpr int64_t kFewestTiles = 8;
 constexpr int64_t kFewestTilesOften = 64;  // and transforming them too
 
 WinogradKernels kernels_for(int64_t window) {
-  return __builtin_cpu_supports("x86-64-v4") ? winograd_avx512(window) : winograd_avx2(window);
+  return has_avx512() ? winograd_avx512(window) : winograd_avx2(window);
 }
 
 int64_t rounded_up(int64_t value, int64_t multiple) {
