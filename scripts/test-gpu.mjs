@@ -10,9 +10,9 @@ import { join } from 'node:path'
 import { filesIn } from './setup/stamp.mjs'
 import { root, Tally } from './tally.mjs'
 
-const tables = ['test/conformance/layers', 'test/conformance/training', 'test/parity/parity']
+const tables = ['conformance/layers', 'conformance/training', 'conformance/dropout', 'parity/parity']
 const files = [
-  ...tables.map((name) => join(root, `${name}.test.ts`)),
+  ...tables.map((name) => join(root, `test/${name}.test.ts`)),
   ...filesIn(join(root, 'test/cuda/card')).filter((path) => path.endsWith('.test.ts')),
 ]
 const tally = new Tally()

@@ -26,6 +26,11 @@ describe.each(targets)('on $name', (target) => {
       expectLogits(await net.forward(first.images, { mode }), fixture, mode, forward)
     })
 
+    it('has the losses of a step', async () => {
+      const { loss, headLosses } = await net.trainStep(first.images, first.labels, { learningRate: 0 })
+      expectClose([loss, ...headLosses], fixture.tensor('losses'), forward, 'the losses')
+    })
+
     if (target.precision !== 'fp32') return
 
     it('has the names of the state dict', () => {
@@ -33,9 +38,8 @@ describe.each(targets)('on $name', (target) => {
       expect([...values.keys()].sort()).toEqual([...parameters, ...running].sort())
     })
 
-    it('has the loss, the gradients and the running statistics of a step', async () => {
-      const { loss, headLosses } = await net.trainStep(first.images, first.labels, { learningRate: 0 })
-      expectClose([loss, ...headLosses], fixture.tensor('losses'), forward, 'the losses')
+    it('has the gradients and the running statistics of a step', async () => {
+      await net.trainStep(first.images, first.labels, { learningRate: 0 })
       expectGradients(await net.gradients(), fixture, gradient)
       const after = await net.stateDict()
       expectStatistics(after, fixture, forward)
