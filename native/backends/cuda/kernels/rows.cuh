@@ -20,23 +20,17 @@ struct Rows {
   __device__ T* at(int64_t row, int column) const { return data + row * stride + column; }
 };
 
-/// Whether the view has its rows for itself, padded or not: its padding is then kept zero.
-inline bool alone(const graph::View& view, int64_t multiple) {
-  return view.offset == 0 && view.stride == round_up(view.channels, multiple);
-}
-
-/// `multiple`: what the rows of such buffers are padded to.
 template <class T>
-Rows<T> rows(const Context& context, const graph::View& view, int multiple = kPack<std::remove_const_t<T>>) {
+Rows<T> rows(const Context& context, const graph::View& view) {
   return {pointer<T>(context, view), view.stride, static_cast<int>(view.channels),
-          static_cast<int>(alone(view, multiple) ? view.stride : view.channels)};
+          static_cast<int>(view.channels + view.padding)};
 }
 
 /// Whether every `lanes` channels of these views are aligned, and theirs to read and to write.
 inline bool packable(int lanes, std::initializer_list<graph::View> views) {
   return std::all_of(views.begin(), views.end(), [&](const graph::View& view) {
     return view.offset % lanes == 0 && view.stride % lanes == 0 &&
-           (view.channels % lanes == 0 || alone(view, lanes));
+           round_up(view.channels, lanes) == view.channels + view.padding;
   });
 }
 
