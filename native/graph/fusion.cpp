@@ -14,8 +14,8 @@ class Passes {
   Fusion run() {
     find_needed();
     cover();
-    merge_siblings();
     place_into_concats();
+    merge_siblings();
     return std::move(fusion_);
   }
 
@@ -23,6 +23,11 @@ class Passes {
   bool training() const { return request_.mode == Mode::Training; }
   int count() const { return static_cast<int>(definition_.layers.size()); }
   LayerKind kind(int index) const { return definition_.layers[index].kind; }
+  int64_t channels(int index) const {
+    return index < 0 ? definition_.input.channels : shapes_.outputs[index].channels;
+  }
+  /// Of channels: whether vectors of them can begin there.
+  bool aligned(int64_t channels) const { return channels % request_.capabilities.channel_multiple == 0; }
 
   void find_needed() {
     fusion_.needed.assign(count(), false);
@@ -62,9 +67,25 @@ class Passes {
     }
   }
 
+  void place_into_concats() {
+    fusion_.slices.assign(count(), {});
+    for (int i = 0; i < count(); i++) {
+      if (!fusion_.needed[i] || kind(i) != LayerKind::Concat) continue;
+      int64_t offset = 0;
+      for (int source : shapes_.inputs[i]) {
+        const bool alone = source >= 0 && readers_[source] == 1;
+        if (alone && aligned(offset) && aligned(channels(source)) && writes_slices(source)) {
+          fusion_.slices[source] = {i, offset};
+        }
+        offset += channels(source);
+      }
+    }
+  }
+
   void merge_siblings() {
     fusion_.merged.assign(count(), -1);
-    if (!training()) return;
+    fusion_.channels_before.assign(count(), 0);
+    if (!training() && !request_.capabilities.merged_pointwise) return;
     for (size_t g = 0; g < table_.siblings.size(); g++) {
       const std::vector<int>& group = table_.siblings[g];
       const auto relu = [&](int member) {
@@ -74,21 +95,45 @@ class Passes {
         return fusion_.needed[member] && relu(member) == relu(group[0]);
       });
       if (!alike) continue;
-      for (int member : group) fusion_.merged[member] = static_cast<int>(g);
+      const std::vector<int> together = training() ? divisible(group) : widen_concat(group);
+      if (together.size() < 2) continue;
+      for (int member : together) fusion_.merged[member] = static_cast<int>(g);
     }
   }
 
-  void place_into_concats() {
-    fusion_.slices.assign(count(), {});
-    for (int i = 0; i < count(); i++) {
-      if (!fusion_.needed[i] || kind(i) != LayerKind::Concat) continue;
-      int64_t offset = 0;
-      for (int source : shapes_.inputs[i]) {
-        const bool alone = source >= 0 && readers_[source] == 1;
-        if (alone && writes_slices(source)) fusion_.slices[source] = {i, offset};
-        offset += source < 0 ? definition_.input.channels : shapes_.outputs[source].channels;
-      }
+  /// The first of a group, as many as can share rows and each begin at a multiple.
+  std::vector<int> divisible(const std::vector<int>& group) const {
+    std::vector<int> together;
+    for (int member : group) {
+      together.push_back(member);
+      if (!aligned(channels(member))) break;
     }
+    return together;
+  }
+
+  /// The members before the one that begins a concat, and that one: the concat's rows become [the others'
+  /// channels | its own], so that all results are one run of channels. None if there is no such member.
+  std::vector<int> widen_concat(const std::vector<int>& group) {
+    std::vector<int> together;
+    int64_t before = 0;
+    for (int member : group) {
+      if (!aligned(channels(member))) return {};
+      together.push_back(member);
+      const Fusion::Slice place = fusion_.slices[fusion_.result[member]];
+      if (place.concat < 0) {
+        before += channels(member);
+        continue;
+      }
+      if (place.offset != 0) return {};
+      int64_t offset = -before;
+      for (int other : together) {
+        fusion_.slices[fusion_.result[other]] = {place.concat, offset};
+        offset += channels(other);
+      }
+      fusion_.channels_before[place.concat] = before;
+      return together;
+    }
+    return {};
   }
 
   /// Whether the step that produces this tensor can write into a slice.
@@ -117,11 +162,45 @@ class Passes {
   std::vector<int> readers_;
 };
 
+/// Makes `all` go on with the range that comes after it.
+void append(Range& all, const Range& next) {
+  if (all.count == 0) all.offset = next.offset;
+  all.count += next.count;
+}
+
 }  // namespace
 
 Fusion fuse(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
             const PlanRequest& request) {
   return Passes(definition, shapes, table, request).run();
+}
+
+std::vector<int> group_of(const Fusion& fusion, const ParameterTable& table, int convolution) {
+  const int group = fusion.merged[convolution];
+  if (group < 0) return {convolution};
+  std::vector<int> members;
+  for (int member : table.siblings[group]) {
+    if (fusion.merged[member] == group) members.push_back(member);
+  }
+  return members;
+}
+
+Together gather(const Definition& definition, const ParameterTable& table, const std::vector<int>& group) {
+  Together all;
+  for (int member : group) {
+    const Layer& layer = definition.layers[member];
+    all.name += (all.name.empty() ? "" : " + ") + layer.name;
+    all.channels += layer.out_channels;
+    append(all.weight, table.layers[member].weight);
+    append(all.bias, table.layers[member].bias);
+    const int norm = table.batch_norm_of[member];
+    if (norm < 0) continue;
+    append(all.gamma, table.layers[norm].weight);
+    append(all.beta, table.layers[norm].bias);
+    append(all.mean, table.layers[norm].mean);
+    append(all.variance, table.layers[norm].variance);
+  }
+  return all;
 }
 
 }  // namespace googlenet::graph

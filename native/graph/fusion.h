@@ -15,16 +15,30 @@ struct Fusion {
   std::vector<int> result;
   /// The group of sibling convolutions (ParameterTable::siblings) that runs as one, or -1.
   std::vector<int> merged;
-  /// The concat into whose channels, from `offset` on, its result goes; -1: it has a buffer of its own.
+  /// The concat into whose channels, from `offset` on, its result goes; -1: it has a buffer of its own. An
+  /// offset below 0 lies in the channels that the concat's rows have before its own.
   struct Slice {
     int concat = -1;
     int64_t offset = 0;
   };
   std::vector<Slice> slices;
+  /// Of a concat that merged siblings write into: the channels before its own.
+  std::vector<int64_t> channels_before;
 };
 
 Fusion fuse(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
             const PlanRequest& request);
+
+/// The convolutions that run as one with this one, itself among them, in the order of their parameters.
+std::vector<int> group_of(const Fusion& fusion, const ParameterTable& table, int convolution);
+
+/// Convolutions that run as one, with the BatchNorms behind them: the ranges are adjacent.
+struct Together {
+  std::string name;  // of the layers, "a + b"
+  int64_t channels = 0;
+  Range weight, bias, gamma, beta, mean, variance;
+};
+Together gather(const Definition& definition, const ParameterTable& table, const std::vector<int>& group);
 
 inline bool is_head(const Shapes& shapes, int layer) {
   for (int head : shapes.heads) {

@@ -1,5 +1,6 @@
 #include "graph/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -9,9 +10,22 @@ namespace googlenet::graph {
 namespace {
 
 constexpr int64_t kAlignment = 16;  // floats: one 64-byte line
+constexpr int64_t kVector = 8;      // channels: the largest multiple that a backend pads rows to
 
 int64_t aligned(int64_t count) {
   return (count + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// Which layer reads each layer's output, if it is one alone and no head; -1 otherwise.
+std::vector<int> find_only_readers(const Definition& definition, const Shapes& shapes) {
+  const std::vector<int> readers = count_readers(definition, shapes);
+  std::vector<int> only(definition.layers.size(), -1);
+  for (size_t i = 0; i < definition.layers.size(); i++) {
+    for (int source : shapes.inputs[i]) {
+      if (source >= 0 && readers[source] == 1) only[source] = static_cast<int>(i);
+    }
+  }
+  return only;
 }
 
 /// Groups of 1x1 convolutions that read the same tensor and whose only reader is a BatchNorm. They can run as
@@ -47,22 +61,37 @@ class LayOut {
   ParameterTable run() {
     const size_t count = definition_.layers.size();
     table_.layers.resize(count);
-    const std::vector<int> readers = count_readers(definition_, shapes_);
+    only_reader_ = find_only_readers(definition_, shapes_);
     table_.batch_norm_of.assign(count, -1);
     for (size_t i = 0; i < count; i++) {
-      if (definition_.layers[i].kind != LayerKind::BatchNorm) continue;
-      const int source = shapes_.inputs[i][0];
-      if (source >= 0 && definition_.layers[source].kind == LayerKind::Convolution && readers[source] == 1) {
-        table_.batch_norm_of[source] = static_cast<int>(i);
+      if (definition_.layers[i].kind == LayerKind::Convolution && is(only_reader_[i], LayerKind::BatchNorm)) {
+        table_.batch_norm_of[i] = only_reader_[i];
       }
     }
     table_.siblings = find_siblings(definition_, shapes_, table_.batch_norm_of);
+    for (std::vector<int>& group : table_.siblings) {
+      std::stable_sort(group.begin(), group.end(), [&](int a, int b) { return place_of(a) < place_of(b); });
+    }
     place_ranges();
     describe();
     return std::move(table_);
   }
 
  private:
+  bool is(int layer, LayerKind kind) const { return layer >= 0 && definition_.layers[layer].kind == kind; }
+
+  /// Siblings lie in this order, so that as many as can be run as one without a gap between them: those whose
+  /// results other layers read; those whose results begin a concat; those that come later in one. Before
+  /// all, those behind which vectors of channels can begin.
+  int place_of(int sibling) const {
+    const int unaligned = definition_.layers[sibling].out_channels % kVector == 0 ? 0 : 3;
+    int result = table_.batch_norm_of[sibling];
+    if (is(only_reader_[result], LayerKind::Relu)) result = only_reader_[result];
+    const int reader = only_reader_[result];
+    if (!is(reader, LayerKind::Concat)) return unaligned;
+    return unaligned + (shapes_.inputs[reader].front() == result ? 1 : 2);
+  }
+
   /// Gives each group of ranges its place: members without gaps, groups aligned.
   void place(const std::vector<Range*>& ranges) {
     for (Range* range : ranges) {
@@ -165,6 +194,7 @@ class LayOut {
 
   const Definition& definition_;
   const Shapes& shapes_;
+  std::vector<int> only_reader_;
   ParameterTable table_;
   int64_t next_ = 0;
 };

@@ -5,11 +5,10 @@
 
 #include "graph/arena.h"
 #include "graph/fusion.h"
+#include "graph/tensors.h"
 
 namespace googlenet::graph {
 namespace {
-
-constexpr int kImages = -1;  // the layer index of the network's input
 
 class Planner {
  public:
@@ -19,7 +18,8 @@ class Planner {
         shapes_(shapes),
         table_(table),
         request_(request),
-        fusion_(fuse(definition, shapes, table, request)) {
+        fusion_(fuse(definition, shapes, table, request)),
+        tensors_(definition, shapes, fusion_, request, plan_) {
     plan_.mode = request.mode;
     plan_.batch = request.batch;
   }
@@ -41,56 +41,26 @@ class Planner {
   bool is_head(int index) const { return graph::is_head(shapes_, index); }
   bool has_relu(int index) const { return graph::has_relu(definition_, fusion_, index); }
 
-  // ---- buffers and views
+  // ---- views
 
-  int new_buffer(const std::string& name, int64_t count, Element element = Element::Activation) {
-    plan_.buffers.push_back({.name = name, .element = element, .count = count});
-    return static_cast<int>(plan_.buffers.size()) - 1;
-  }
+  View output(int index) { return tensors_.output(index); }
+  View gradient(int index) { return tensors_.gradient(index); }
 
-  View new_view(const std::string& name, int64_t rows, int64_t channels,
-                Element element = Element::Activation) {
-    return {new_buffer(name, rows * channels, element), rows, channels, channels, 0};
-  }
-
-  View new_view(const std::string& name, const Shape& s) {
-    return new_view(name, request_.batch * s.pixels(), s.channels);
-  }
-
-  /// The view of a layer's output, or of its gradient: its own buffer, or a slice of its concat's.
-  View view_of(int index, std::vector<View>& views, const char* suffix) {
-    View& view = views[index + 1];
-    if (view.buffer >= 0) return view;
-    const std::string name = (index < 0 ? std::string("input") : layer(index).name) + suffix;
-    if (index >= 0 && fusion_.slices[index].concat >= 0) {
-      const View whole = view_of(fusion_.slices[index].concat, views, suffix);
-      view = whole;
-      view.channels = shape(index).channels;
-      view.offset = fusion_.slices[index].offset;
-    } else if (index >= 0 && is_head(index)) {
-      const bool logits = suffix[0] == '\0';
-      view = new_view(name, request_.batch, shape(index).channels,
-                      logits ? Element::Float : Element::Activation);
-    } else {
-      view = new_view(name, shape(index));
-    }
-    return view;
-  }
-
-  View output(int index) { return view_of(index, outputs_, ""); }
-  View gradient(int index) { return view_of(index, gradients_, ".gradient"); }
   View dense(const View& view, const std::string& name) {
     if (view.dense()) return view;
-    const View copy = new_view(name + ".dense", view.rows, view.channels);
+    const View copy = tensors_.make(name + ".dense", view.rows, view.channels);
     emit("copy", name, step::Copy{view, copy}, {view}, {copy});
     return copy;
   }
 
-  /// N rows of everything that belongs to an image.
-  static View flattened(View view, int64_t batch) {
-    view.channels = view.stride = view.rows / batch * view.channels;
-    view.rows = batch;
-    return view;
+  /// The input of a convolution, dense unless it reads slices.
+  View convolution_input(int index) {
+    const View x = output(source(index));
+    const Layer& l = layer(index);
+    const Capabilities& can = request_.capabilities;
+    const bool pointwise = l.kernel == 1 && l.stride == 1;
+    const bool strided = can.strided_convolution || (pointwise && can.strided_pointwise);
+    return strided && !training() ? x : dense(x, l.name);
   }
 
   template <class What>
@@ -102,28 +72,33 @@ class Planner {
     plan_.steps.push_back(std::move(step));
   }
 
-  Window window(int index) const {
+  Window window(int index, int64_t out_channels) const {
     const Layer& l = layer(index);
-    return {request_.batch, shape(source(index)), shape(index), l.kernel, l.stride, l.padding};
+    Window w{request_.batch, shape(source(index)), shape(index), l.kernel, l.stride, l.padding};
+    w.out.channels = out_channels;
+    return w;
   }
 
   // ---- forward
 
   void emit_forward() {
-    outputs_.resize(layer_count() + 1);
-    gradients_.resize(layer_count() + 1);
     written_.assign(layer_count() + 1, false);
     pending_.resize(layer_count() + 1);
     const View images = output(kImages);
     emit("input", "input", step::Input{images, request_.batch, definition_.input}, {}, {images});
-    std::vector<bool> done(table_.siblings.size(), false);
+    std::vector<bool> done(layer_count(), false);
     for (int i = 0; i < layer_count(); i++) {
-      if (!fusion_.needed[i] || fusion_.covered[i]) continue;
-      if (fusion_.merged[i] >= 0) {
-        if (!done[fusion_.merged[i]]) forward_siblings(table_.siblings[fusion_.merged[i]]);
-        done[fusion_.merged[i]] = true;
-      } else {
+      if (!fusion_.needed[i] || fusion_.covered[i] || done[i]) continue;
+      if (layer(i).kind != LayerKind::Convolution) {
         forward(i);
+        continue;
+      }
+      const std::vector<int> group = group_of(fusion_, table_, i);
+      for (int member : group) done[member] = true;
+      if (training() && table_.batch_norm_of[i] >= 0) {
+        forward_normalised(group);
+      } else {
+        forward_convolution(group);
       }
     }
     for (size_t h = 0; h < shapes_.heads.size(); h++) {
@@ -133,9 +108,6 @@ class Planner {
 
   void forward(int i) {
     switch (layer(i).kind) {
-      case LayerKind::Convolution:
-        if (training() && table_.batch_norm_of[i] >= 0) return forward_siblings({i});
-        return forward_convolution(i);
       case LayerKind::BatchNorm:
         return forward_batch_norm(i);
       case LayerKind::Linear:
@@ -158,44 +130,47 @@ class Planner {
         return forward_dropout(i);
       case LayerKind::Concat:
         return forward_concat(i);
+      case LayerKind::Convolution:
+        return;  // as a group
     }
   }
 
   /// Training: convolutions with one input as one, their BatchNorms and ReLUs as one, split at the end.
-  void forward_siblings(const std::vector<int>& group) {
+  void forward_normalised(const std::vector<int>& group) {
     const int first = group.front(), norm = table_.batch_norm_of[first];
-    const View x = dense(output(source(first)), layer(first).name);
-    Window w = window(first);
-    w.out.channels = 0;
-    Range weight{table_.layers[first].weight.offset, 0}, bias{table_.layers[first].bias.offset, 0};
-    step::BatchNorm bn;
-    bn.gamma.offset = table_.layers[norm].weight.offset;
-    bn.beta.offset = table_.layers[norm].bias.offset;
-    bn.mean.offset = table_.layers[norm].mean.offset;
-    bn.variance.offset = table_.layers[norm].variance.offset;
-    bn.epsilon = layer(norm).epsilon;
-    bn.momentum = layer(norm).momentum;
-    bn.relu = has_relu(norm);
+    const Together all = gather(definition_, table_, group);
+    const Window w = window(first, all.channels);
+    const View x = convolution_input(first);
     std::vector<int> results;
-    std::string name;
+    std::vector<View> outputs;
     for (int member : group) {
-      w.out.channels += layer(member).out_channels;
-      weight.count += table_.layers[member].weight.count;
-      bias.count += table_.layers[member].bias.count;
       results.push_back(fusion_.result[member]);
-      bn.outputs.push_back(output(fusion_.result[member]));
-      name += (name.empty() ? "" : " + ") + layer(member).name;
+      outputs.push_back(output(results.back()));
     }
-    bn.gamma.count = bn.beta.count = bn.mean.count = bn.variance.count = w.out.channels;
-    bn.shift = bias;
-    const View raw = new_view(name + ".raw", w.out);
-    bn.input = raw;
-    bn.saved = new_view(name + ".saved", 4, w.out.channels, Element::Float);
+    const View raw = tensors_.make(all.name + ".raw", request_.batch * w.out.pixels(), w.out.channels);
+    step::BatchNorm bn{.input = raw,
+                       .outputs = outputs,
+                       .saved = tensors_.make(all.name + ".saved", 4, w.out.channels, Element::Float),
+                       .gamma = all.gamma,
+                       .beta = all.beta,
+                       .mean = all.mean,
+                       .variance = all.variance,
+                       .shift = all.bias,
+                       .epsilon = layer(norm).epsilon,
+                       .momentum = layer(norm).momentum,
+                       .relu = has_relu(norm)};
     // The batch mean takes a bias away again, so it is added to the running mean alone; its gradient is zero.
-    emit("convolution", name, step::Convolution{w, x, raw, weight, {}, false, {}}, {x}, {raw});
+    step::Convolution c{w, x, raw, all.weight, {}};
+    std::vector<View> computed{raw};
+    if (request_.capabilities.convolution_statistics) {
+      c.statistics = tensors_.make(all.name + ".statistics", 2, w.out.channels, Element::Float);
+      bn.statistics = c.statistics;
+      computed.push_back(c.statistics);
+    }
+    emit("convolution", all.name, c, {x}, computed);
     std::vector<View> writes = bn.outputs;
     writes.push_back(bn.saved);
-    emit("batch norm", name, bn, {raw}, writes);
+    emit("batch norm", all.name, bn, computed, writes);
 
     backward_.push_back([=, this] {
       step::BatchNormBackward back{bn.input, {}, raw, bn.saved, bn.gamma, bn.beta, bn.relu};
@@ -203,8 +178,8 @@ class Planner {
       std::vector<View> reads = back.output_gradients;
       reads.push_back(raw);
       reads.push_back(bn.saved);
-      emit("batch norm backward", name, back, reads, {raw});
-      backward_convolution(first, name, w, x, raw, weight, {});
+      emit("batch norm backward", all.name, back, reads, {raw});
+      backward_convolution(first, all.name, w, x, raw, all.weight, {});
     });
   }
 
@@ -213,26 +188,27 @@ class Planner {
     emit("convolution backward weights", name, step::ConvolutionBackwardWeights{w, x, dy, weight, bias},
          {x, dy}, {});
     if (source(index) == kImages) return;
-    contribute(source(index), name, [&](View dx) {
-      emit("convolution backward data", name, step::ConvolutionBackwardData{w, dy, dx, weight}, {dy}, {dx});
+    const bool adds = request_.capabilities.gradient_sums;
+    contribute(source(index), name, adds, [&](View dx, bool accumulate) {
+      emit("convolution backward data", name, step::ConvolutionBackwardData{w, dy, dx, weight, accumulate},
+           {dy}, {dx});
     });
   }
 
-  /// A convolution whose BatchNorm is folded (inference), or that has none.
-  void forward_convolution(int i) {
-    const View x = dense(output(source(i)), layer(i).name), y = output(fusion_.result[i]);
-    const LayerParameters& parameters = table_.layers[i];
-    step::Convolution c{window(i), x, y, parameters.weight, parameters.bias, false, {}};
-    const int norm = table_.batch_norm_of[i];
-    if (norm >= 0) {
-      const LayerParameters& n = table_.layers[norm];
-      c.fold = Fold{n.weight, n.bias, n.mean, n.variance, layer(norm).epsilon};
-    }
-    c.relu = has_relu(norm >= 0 ? norm : i);
-    emit("convolution", layer(i).name, c, {x}, {y});
+  /// Convolutions whose BatchNorms are folded (inference), as one; or one that has none.
+  void forward_convolution(const std::vector<int>& group) {
+    const int first = group.front(), norm = table_.batch_norm_of[first];
+    const Together all = gather(definition_, table_, group);
+    const View x = convolution_input(first);
+    View y = output(fusion_.result[first]);
+    y.channels = all.channels;
+    step::Convolution c{window(first, all.channels), x, y, all.weight, all.bias};
+    if (norm >= 0) c.fold = Fold{all.gamma, all.beta, all.mean, all.variance, layer(norm).epsilon};
+    c.relu = has_relu(norm >= 0 ? norm : first);
+    emit("convolution", all.name, c, {x}, {y});
     backward_.push_back([=, this] {
-      const View dz = before_activation(i, c.relu, y);
-      backward_convolution(i, layer(i).name, c.window, x, dz, parameters.weight, parameters.bias);
+      const View dz = before_activation(first, c.relu, y);
+      backward_convolution(first, all.name, c.window, x, dz, all.weight, all.bias);
     });
   }
 
@@ -240,7 +216,7 @@ class Planner {
   View before_activation(int i, bool relu, const View& y) {
     const View dy = complete_gradient(fusion_.result[i]);
     if (!relu) return dense(dy, layer(i).name + ".gradient");
-    const View dz = new_view(layer(i).name + ".gradient", y.rows, y.channels);
+    const View dz = tensors_.make(layer(i).name + ".gradient", y.rows, y.channels);
     emit("relu backward", layer(i).name, step::ReluBackward{y, dy, dz}, {y, dy}, {dz});
     return dz;
   }
@@ -258,7 +234,7 @@ class Planner {
     }
     step::BatchNorm bn{x,
                        {y},
-                       new_view(layer(i).name + ".saved", 4, x.channels, Element::Float),
+                       tensors_.make(layer(i).name + ".saved", 4, x.channels, Element::Float),
                        p.weight,
                        p.bias,
                        p.mean,
@@ -270,7 +246,7 @@ class Planner {
     emit("batch norm", layer(i).name, bn, {x}, {y, bn.saved});
     backward_.push_back([=, this] {
       const View dy = complete_gradient(fusion_.result[i]);
-      contribute(source(i), layer(i).name, [&](View dx) {
+      contribute(source(i), layer(i).name, false, [&](View dx, bool) {
         emit("batch norm backward", layer(i).name,
              step::BatchNormBackward{x, {dy}, dx, bn.saved, p.weight, p.bias, relu}, {x, dy, bn.saved}, {dx});
       });
@@ -282,22 +258,23 @@ class Planner {
     const View y = output(fusion_.result[i]);
     const LayerParameters& p = table_.layers[i];
     const bool relu = has_relu(i);
-    emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu, is_head(i)}, {x}, {y});
+    const int64_t pixels = shape(source(i)).pixels();
+    emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu, is_head(i), pixels}, {x}, {y});
     backward_.push_back([=, this] {
       const View dz = before_activation(i, relu, y);
-      emit("linear backward weights", layer(i).name, step::LinearBackwardWeights{x, dz, p.weight, p.bias},
-           {x, dz}, {});
+      emit("linear backward weights", layer(i).name,
+           step::LinearBackwardWeights{x, dz, p.weight, p.bias, pixels}, {x, dz}, {});
       if (source(i) == kImages) return;
-      contribute(source(i), layer(i).name, [&](View dx) {
+      contribute(source(i), layer(i).name, false, [&](View dx, bool) {
         const View flat = flattened(dx, request_.batch);
-        emit("linear backward data", layer(i).name, step::LinearBackwardData{dz, flat, p.weight}, {dz},
-             {flat});
+        emit("linear backward data", layer(i).name, step::LinearBackwardData{dz, flat, p.weight, pixels},
+             {dz}, {flat});
       });
     });
   }
 
   void forward_pool(int i) {
-    const Window w = window(i);
+    const Window w = window(i, shape(i).channels);
     const View x = output(source(i)), y = output(i);
     const std::string& name = layer(i).name;
     if (layer(i).kind == LayerKind::AveragePool) {
@@ -314,7 +291,7 @@ class Planner {
     View argmax;
     std::vector<View> writes{y};
     if (training() && source(i) != kImages) {
-      argmax = new_view(name + ".argmax", y.rows, y.channels, Element::Byte);
+      argmax = tensors_.make(name + ".argmax", y.rows, y.channels, Element::Byte);
       writes.push_back(argmax);
     }
     emit("max pool", name, step::MaxPool{w, x, y, argmax}, {x}, writes);
@@ -330,7 +307,7 @@ class Planner {
   void forward_dropout(int i) {
     const View x = output(source(i));
     if (!training()) {
-      outputs_[i + 1] = x;
+      tensors_.set_output(i, x);
       return;
     }
     const View y = output(i);
@@ -347,24 +324,21 @@ class Planner {
 
   void forward_concat(int i) {
     const View whole = output(i);
-    std::vector<std::pair<int, View>> copied;  // sources that could not be placed, and their slices
+    std::vector<std::pair<int, int64_t>>
+        copied;  // sources that could not be placed, and their first channels
     int64_t offset = 0;
     for (int s : shapes_.inputs[i]) {
-      View slice = whole;
-      slice.channels = shape(s).channels;
-      slice.offset = offset;
-      offset += slice.channels;
+      const View part = slice(whole, offset, shape(s).channels);
+      offset += part.channels;
       if (s >= 0 && fusion_.slices[s].concat == i) continue;
       const View x = output(s);
-      emit("copy", layer(i).name, step::Copy{x, slice}, {x}, {slice});
-      copied.push_back({s, slice});
+      emit("copy", layer(i).name, step::Copy{x, part}, {x}, {part});
+      copied.push_back({s, offset - part.channels});
     }
     backward_.push_back([=, this] {
       const View dy = complete_gradient(i);
-      for (const auto& [s, slice] : copied) {
-        View from = dy;
-        from.channels = slice.channels;
-        from.offset = slice.offset;
+      for (const auto& [s, first] : copied) {
+        const View from = slice(dy, first, shape(s).channels);
         later(s, [=, this](View dx, bool accumulate) {
           emit("copy", layer(i).name, step::Copy{from, dx, accumulate}, {from}, {dx});
         });
@@ -373,9 +347,8 @@ class Planner {
   }
 
   // ---- backward
-  // A tensor
-  // with several readers has the sum of their gradients. Steps that can add (pools, copies) are held back
-  // until the gradient is wanted, so that a convolution, which can only overwrite, comes first.
+  // A tensor with several readers has the sum of their gradients. Steps that can add (pools, copies) are held
+  // back until the gradient is wanted, so that a convolution, which may only overwrite, comes first.
 
   void emit_backward() {
     for (size_t h = 0; h < shapes_.heads.size(); h++) {
@@ -393,18 +366,18 @@ class Planner {
     if (tensor != kImages) pending_[tensor + 1].push_back(std::move(emitter));
   }
 
-  /// Adds a contribution by a step that can only overwrite a dense view. Nobody reads the images' gradient,
-  /// but a BatchNorm of images finds its parameters' gradients in the same step.
+  /// Adds a contribution by a step that overwrites a dense view, or can add to one. Nobody reads the images'
+  /// gradient, but a BatchNorm of images finds its parameters' gradients in the same step.
   template <class Emitter>
-  void contribute(int tensor, const std::string& name, Emitter emitter) {
+  void contribute(int tensor, const std::string& name, bool adds, Emitter emitter) {
     const View whole = gradient(tensor);
-    if (tensor == kImages || (!written_[tensor + 1] && whole.dense())) {
-      emitter(whole);
+    const bool written = written_[tensor + 1];
+    if (tensor == kImages || (whole.dense() && (!written || adds))) {
+      emitter(whole, written && adds);
     } else {
-      const View part = new_view(name + ".part", whole.rows, whole.channels);
-      emitter(part);
-      const bool accumulate = written_[tensor + 1];
-      emit("copy", name, step::Copy{part, whole, accumulate}, {part}, {whole});
+      const View part = tensors_.make(name + ".part", whole.rows, whole.channels);
+      emitter(part, false);
+      emit("copy", name, step::Copy{part, whole, written}, {part}, {whole});
     }
     written_[tensor + 1] = true;
   }
@@ -425,8 +398,8 @@ class Planner {
   const PlanRequest& request_;
   const Fusion fusion_;
   Plan plan_;
-  std::vector<View> outputs_, gradients_;  // by layer + 1
-  std::vector<bool> written_;
+  Tensors tensors_;
+  std::vector<bool> written_;  // gradients, by layer + 1
   std::vector<std::vector<std::function<void(View, bool)>>> pending_;
   std::vector<std::function<void()>> backward_;
 };

@@ -1,4 +1,4 @@
-// Convolution, forward and backward. A 1x1 convolution that writes into a slice is a matrix product.
+// Convolution, forward and backward. A 1x1 convolution that reads or writes a slice is a matrix product.
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -56,7 +56,7 @@ class Convolution : public Operation {
   Convolution(const OneDnn& dnn, const step::Convolution& what) : dnn_(dnn), what_(what) {
     const bool bias = Parameters::has_bias(what);
     const graph::Window& w = what.window;
-    if (what.output.dense()) {
+    if (what.input.dense() && what.output.dense()) {
       const auto desc = convolution_forward(dnn, w, bias, what.relu);
       take(dnnl::convolution_forward(desc), desc);
       parameter_ = parameter_weights(w);
