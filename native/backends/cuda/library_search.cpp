@@ -40,7 +40,7 @@ std::string module_folder() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(&module_folder), &info) == 0 || info.dli_fname == nullptr) return "";
   std::error_code ignored;
-  return fs::absolute(info.dli_fname, ignored).parent_path().string();
+  return fs::absolute(info.dli_fname, ignored).lexically_normal().parent_path().string();
 }
 
 /// The list's folders, and what `pip install --target` put into them.

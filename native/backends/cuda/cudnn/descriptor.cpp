@@ -62,21 +62,13 @@ int64_t Descriptor::get(cudnnBackendAttributeName_t name, cudnnBackendAttributeT
   return std::min(found, most);
 }
 
-int64_t Descriptor::count(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type) const {
-  int64_t found = 0;
-  check(api().cudnnBackendGetAttribute(handle_, name, type, 0, &found, nullptr),
-        "counting attribute " + std::to_string(name));
-  return found;
-}
-
 std::vector<Descriptor> Descriptor::descriptors(cudnnBackendAttributeName_t name,
                                                 cudnnBackendDescriptorType_t type, int64_t most) const {
-  most = std::min(most, count(name, CUDNN_TYPE_BACKEND_DESCRIPTOR));
   std::vector<Descriptor> found;
   std::vector<cudnnBackendDescriptor_t> handles;
   for (int64_t i = 0; i < most; i++) handles.push_back(found.emplace_back(type).handle_);
-  if (most > 0)
-    found.erase(found.begin() + get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, handles.data()), found.end());
+  const int64_t count = get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, handles.data());
+  found.erase(found.begin() + count, found.end());
   return found;
 }
 

@@ -74,14 +74,14 @@ class Descriptor {
     get(name, attribute_type<T>(), 1, &value);
     return value;
   }
-  /// All values.
+  /// All values, `most` of them at most. (Asked how many there are, cuDNN says none of some attributes.)
   template <class T>
-  std::vector<T> list(cudnnBackendAttributeName_t name) const {
-    std::vector<T> values(count(name, attribute_type<T>()));
-    values.resize(get(name, attribute_type<T>(), static_cast<int64_t>(values.size()), values.data()));
+  std::vector<T> list(cudnnBackendAttributeName_t name, int64_t most) const {
+    std::vector<T> values(most);
+    values.resize(get(name, attribute_type<T>(), most, values.data()));
     return values;
   }
-  /// Descriptors of a type, `most` of them at most.
+  /// The same for descriptors of a type.
   std::vector<Descriptor> descriptors(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
                                       int64_t most) const;
 
@@ -92,7 +92,6 @@ class Descriptor {
                   const void* values);
   int64_t get(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t most,
               void* values) const;
-  int64_t count(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type) const;
 
   cudnnBackendDescriptor_t handle_ = nullptr;
 };

@@ -6,19 +6,21 @@
 namespace googlenet::backends::cuda::cudnn {
 namespace {
 
-constexpr int64_t kMostCandidates = 64, kMostKnobs = 64;
+constexpr int64_t kMostCandidates = 64, kMostKnobs = 32;
 // Deprecated since a plan can do without a handle, and right in every version.
 constexpr auto kPlanHandle = static_cast<cudnnBackendAttributeName_t>(400);
 
 void note(const Descriptor& engine, Candidate& candidate) {
   candidate.choice.engine = engine.get<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
-  for (const auto note : engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE)) {
+  for (const auto note : engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                                                  CUDNN_NUMERICAL_NOTE_TYPE_COUNT)) {
     candidate.tensor_cores |= note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
     candidate.converts_down |= note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
     candidate.reduced_sums |= note == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION;
     candidate.deterministic &= note != CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
   }
-  for (const auto note : engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE)) {
+  for (const auto note : engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE,
+                                                                 CUDNN_BEHAVIOR_NOTE_TYPE_COUNT)) {
     candidate.compiled |= note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
   }
 }

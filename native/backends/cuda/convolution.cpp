@@ -1,0 +1,172 @@
+// Convolution, forward and backward, by cuDNN.
+#include <algorithm>
+
+#include "backends/cuda/backend.h"
+#include "backends/cuda/convolution_kernels.h"
+#include "backends/cuda/convolution_plans.h"
+#include "backends/cuda/weights.h"
+
+namespace googlenet::backends::cuda {
+namespace {
+
+namespace step = graph::step;
+
+WeightCopy weight_copy(const graph::Window& window, const graph::Range& weight, Precision precision) {
+  const graph::Window lying = padded(window, precision);
+  WeightCopy copy;
+  copy.weight = weight;
+  copy.out = window.out.channels;
+  copy.pixels = window.kernel * window.kernel;
+  copy.in = window.in.channels;
+  copy.padded_out = lying.out.channels;
+  copy.padded_in = lying.in.channels;
+  return copy;
+}
+
+void* address(const CudaBackend& backend, const Context& context, const graph::View& view) {
+  return context.arena + context.buffers[view.buffer].offset + view.offset * backend.activation_bytes();
+}
+
+size_t aligned(size_t bytes) {
+  return (bytes + 255) / 256 * 256;
+}
+
+// ---- forward
+
+class Convolution : public Operation {
+ public:
+  Convolution(CudaBackend& backend, const step::Convolution& what)
+      : backend_(backend),
+        weights_(backend.weights()),
+        what_(what),
+        said_(plan_convolution(backend.cudnn(), backend.precision(), what)),
+        execution_(said_.plan) {
+    WeightCopy copy = weight_copy(what.window, what.weight, backend.precision());
+    copy.bias = what.bias;
+    copy.fold = what.fold;
+    copy_ = weights_.add(copy);
+  }
+
+  void run(const Context& context) override {
+    std::vector<std::pair<cudnn::Tensor, void*>> pointers = {
+        {said_.x, address(backend_, context, what_.input)},
+        {said_.w, weights_.weight(copy_)},
+        {said_.y, address(backend_, context, what_.output)}};
+    if (said_.bias.id >= 0) pointers.emplace_back(said_.bias, weights_.bias(copy_));
+    if (said_.sum.id >= 0) {
+      auto* statistics = pointer<float>(context, what_.statistics);
+      pointers.emplace_back(said_.sum, statistics);
+      pointers.emplace_back(said_.squares, statistics + what_.statistics.stride);
+    }
+    execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace);
+    if (said_.whole) return;
+    const float* bias = weights_.bias(copy_);
+    if (bias != nullptr || what_.relu) add_bias(backend_, context, what_.output, bias, what_.relu);
+    if (what_.statistics.buffer >= 0) {
+      sum_statistics(backend_, context, what_.output, what_.statistics, context.workspace);
+    }
+  }
+
+  size_t workspace() const override {
+    const bool sums = !said_.whole && what_.statistics.buffer >= 0;
+    return std::max(execution_.plan().workspace(), sums ? sums_workspace(what_.output) : 0);
+  }
+
+ private:
+  CudaBackend& backend_;
+  Weights& weights_;
+  step::Convolution what_;
+  ConvolutionPlan said_;
+  cudnn::Execution execution_;
+  int copy_ = 0;
+};
+
+// ---- backward
+
+class ConvolutionBackwardData : public Operation {
+ public:
+  ConvolutionBackwardData(CudaBackend& backend, const step::ConvolutionBackwardData& what)
+      : backend_(backend),
+        weights_(backend.weights()),
+        what_(what),
+        said_(plan_backward_data(backend.cudnn(), backend.precision(), what)),
+        execution_(said_.plan),
+        copy_(weights_.add(weight_copy(what.window, what.weight, backend.precision()))) {}
+
+  void run(const Context& context) override {
+    void* gradient = address(backend_, context, what_.input_gradient);
+    void* result = said_.whole ? gradient : context.workspace;
+    std::vector<std::pair<cudnn::Tensor, void*>> pointers = {
+        {said_.dy, address(backend_, context, what_.output_gradient)},
+        {said_.w, weights_.weight(copy_)},
+        {said_.dx, result}};
+    if (said_.before.id >= 0) pointers.emplace_back(said_.before, gradient);
+    execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace + aligned(said_.apart));
+    if (!said_.whole) add_dense(backend_, context, result, what_.input_gradient);
+  }
+
+  size_t workspace() const override { return aligned(said_.apart) + execution_.plan().workspace(); }
+
+ private:
+  CudaBackend& backend_;
+  Weights& weights_;
+  step::ConvolutionBackwardData what_;
+  BackwardDataPlan said_;
+  cudnn::Execution execution_;
+  int copy_;
+};
+
+class ConvolutionBackwardWeights : public Operation {
+ public:
+  ConvolutionBackwardWeights(CudaBackend& backend, const step::ConvolutionBackwardWeights& what)
+      : backend_(backend),
+        what_(what),
+        said_(plan_backward_weights(backend.cudnn(), backend.options(), what)),
+        execution_(said_.plan) {}
+
+  void run(const Context& context) override {
+    std::byte* result = context.workspace;
+    std::byte* workspace = context.workspace + aligned(said_.bytes);
+    execution_.run(backend_.cudnn().handle(),
+                   {{said_.x, address(backend_, context, what_.input)},
+                    {said_.dy, address(backend_, context, what_.output_gradient)},
+                    {said_.dw, result}},
+                   workspace);
+    const graph::Window& w = what_.window;
+    take_filter_gradient(backend_, {.from = result,
+                                    .fp32 = said_.fp32,
+                                    .rows = w.out.channels * w.kernel * w.kernel,
+                                    .channels = w.in.channels,
+                                    .stride = padded(w.in.channels, backend_.precision()),
+                                    .to = context.gradients + what_.weight.offset});
+    if (what_.bias.count > 0) {
+      sum_bias_gradient(backend_, context, what_.output_gradient, context.gradients + what_.bias.offset,
+                        workspace);
+    }
+  }
+
+  size_t workspace() const override {
+    const size_t sums = what_.bias.count > 0 ? sums_workspace(what_.output_gradient) : 0;
+    return aligned(said_.bytes) + std::max(execution_.plan().workspace(), sums);
+  }
+
+ private:
+  CudaBackend& backend_;
+  step::ConvolutionBackwardWeights what_;
+  BackwardWeightsPlan said_;
+  cudnn::Execution execution_;
+};
+
+}  // namespace
+
+Backend::Made CudaBackend::make(const step::Convolution& what) {
+  return std::make_unique<Convolution>(*this, what);
+}
+Backend::Made CudaBackend::make(const step::ConvolutionBackwardData& what) {
+  return std::make_unique<ConvolutionBackwardData>(*this, what);
+}
+Backend::Made CudaBackend::make(const step::ConvolutionBackwardWeights& what) {
+  return std::make_unique<ConvolutionBackwardWeights>(*this, what);
+}
+
+}  // namespace googlenet::backends::cuda
