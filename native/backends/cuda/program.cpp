@@ -61,6 +61,7 @@ class CudaProgram : public Program {
       operations_.push_back(std::visit([&](const auto& what) { return backend.make(what); }, step.what));
     }
     weights_->allocate();
+    backend.weights_.reset();
   }
 
   void prepare(const Context& context) override {

@@ -17,7 +17,7 @@ std::string hint(cudaError_t status) {
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:
       return "; this build of the module has no code for this card: build it with the card's compute "
-             "capability in CMAKE_CUDA_ARCHITECTURES";
+             "capability in GOOGLENET_CUDA_ARCHITECTURES";
     case cudaErrorInsufficientDriver:
       return "; install a newer NVIDIA driver";
     case cudaErrorDevicesUnavailable:
