@@ -47,12 +47,21 @@ export interface NetworkDefinition {
 }
 
 export interface NetworkOptions {
+  /** `auto` is the first GPU where one can be used, and otherwise the CPU; `cuda` is `cuda:0`. */
   device: string
   precision: Precision
   /** Seeds the initial weights and the dropout masks. */
   seed: number
   /** Threads of the CPU backend, as many as there are cores at most; 0 means every core that the process may use. */
   threads: number
+  /** Of a GPU, all off by default: in fp32, products may round their factors to TF32. */
+  tf32?: boolean
+  /** Algorithms alone that give the same bits each time. */
+  deterministic?: boolean
+  /** Each convolution's algorithms are timed, instead of taking what cuDNN thinks best. */
+  tune?: boolean
+  /** The file that keeps what was found by timing; none by default. */
+  planCache?: string
 }
 
 /** Images: `float32` as the network takes them (normalised), or `uint8` pixels that the device normalises. */
@@ -126,6 +135,10 @@ export interface NamedTensor {
  */
 export class Network {
   static create(definition: NetworkDefinition, options: NetworkOptions): Promise<Network>
+  /** What it runs on: `cpu`, `cuda:0`. */
+  readonly device: string
+  /** Why `auto` took the CPU although the machine has a GPU; empty when it did not. */
+  readonly passedOver: string
   /**
    * Logits of each head, [n, classes] row-major, in the order of `heads`; in `eval` mode `main` asks for the
    * first head's alone and leaves out what only the others need.
@@ -215,9 +228,24 @@ export class Loader {
   dispose(): void
 }
 
+/** The module that runs networks on a GPU, and what it finds. */
+export interface CudaReport {
+  /** Where the module is looked for: beside the addon. */
+  module: string
+  /** Why no GPU can be used, and what to do; empty when one can. */
+  problem: string
+  /** The version of CUDA that the driver supports; empty without a driver. */
+  driver: string
+  /** Those that the module opens, found (`path`) or not. */
+  libraries: { name: string; version: string; path: string; lookedIn: string[] }[]
+  /** In the order of their numbers; memory in bytes. */
+  cards: { name: string; capability: string; memory: number; free: number; processors: number }[]
+}
+
 export interface SystemReport {
   cpu: { model: string; features: string[]; cores: number; bf16: boolean }
   onednn: { version: string; runtime: string; isa: string }
   jpeg: { version: string }
+  cuda: CudaReport
 }
 export function system(): SystemReport

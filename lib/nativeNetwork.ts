@@ -1,31 +1,35 @@
 import type { NamedTensor, Network, TensorSet } from '../binding.js'
 import { asGoogLeNetError, GoogLeNetError } from './errors.js'
 import { binding } from './native.js'
-import { type CheckedOptions, defineNetwork, type ResolvedOptions } from './options.js'
+import { type CheckedOptions, type Device, defineNetwork, type ResolvedOptions } from './options.js'
 import type { StateDict, TensorDescription } from './tensors.js'
 
 /** A new native network, and the options with the device that it runs on: for `auto`, the best there is. */
 export async function startNetwork(
   checked: CheckedOptions,
 ): Promise<{ native: Network; options: ResolvedOptions }> {
-  const { device, ...rest } = checked
-  const start = async (options: ResolvedOptions) => ({ native: await createNetwork(options), options })
-  if (device !== 'auto') return start({ ...rest, device })
-  try {
-    return await start({ ...rest, device: 'cuda' })
-  } catch (error) {
-    if (!(error instanceof GoogLeNetError) || error.code !== 'ERR_GOOGLENET_DEVICE') throw error
-    return start({ ...rest, device: 'cpu' })
-  }
+  const native = await createNetwork(checked)
+  if (native.passedOver !== '') warnOfCpu(native.passedOver)
+  return { native, options: { ...checked, device: native.device as Device } }
 }
 
-export async function createNetwork(options: ResolvedOptions): Promise<Network> {
-  const { device, precision, seed, threads } = options
+export async function createNetwork(options: CheckedOptions): Promise<Network> {
+  const { device, precision, seed, threads, tf32, deterministic, tune, planCache } = options
+  const run = { device, precision, seed, threads, tf32, deterministic, tune, planCache }
   try {
-    return await binding.Network.create(defineNetwork(options), { device, precision, seed, threads })
+    return await binding.Network.create(defineNetwork(options), run)
   } catch (error) {
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'cannot create the network')
   }
+}
+
+let warned = false
+
+/** Once: that there is a GPU which `auto` can't use. */
+function warnOfCpu(reason: string): void {
+  if (warned) return
+  warned = true
+  process.emitWarning(`the network runs on the CPU although there is a GPU: ${reason}`, 'GoogLeNetWarning')
 }
 
 /** Empty when there are none of that set yet. */

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
 import type { NetworkDefinition, Precision } from '../binding.js'
 import { checkBoolean, checkChoice, checkNumber, shown } from './checks.js'
 import { GoogLeNetError } from './errors.js'
@@ -14,6 +16,14 @@ export interface RunOptions {
   precision?: Precision
   /** Threads of the CPU; 0, the default, means every core that the process may use. */
   threads?: number
+  /** On a GPU in `fp32`: products may round their factors to TF32, which is several times as fast. Off by default. */
+  tf32?: boolean
+  /** On a GPU: only what gives the same bits each time, which may be slower. Off by default; the CPU always does. */
+  deterministic?: boolean
+  /** On a GPU: times each convolution's algorithms once, instead of taking what cuDNN thinks best. Off by default. */
+  tune?: boolean
+  /** The file that keeps what was found by timing: by default in `$XDG_CACHE_HOME/googlenet` or `~/.cache/googlenet`. */
+  planCache?: string
 }
 
 export interface CreateOptions extends RunOptions {
@@ -49,9 +59,14 @@ export interface ModelOptions {
 }
 
 export interface ResolvedOptions extends ModelOptions {
+  /** The one that was found: `cpu`, or a GPU with its number. */
   readonly device: Device
   readonly precision: Precision
   readonly threads: number
+  readonly tf32: boolean
+  readonly deterministic: boolean
+  readonly tune: boolean
+  readonly planCache: string
 }
 
 /** Options checked and completed; the device is still as asked for. */
@@ -84,6 +99,10 @@ export function checkRunOptions(options: RunOptions): Required<RunOptions> {
     device: checkDevice(options.device ?? 'auto'),
     precision: checkChoice('precision', options.precision ?? 'fp32', ['fp32', 'bf16', 'fp16']),
     threads: checkNumber('threads', options.threads ?? 0, { min: 0, max: 1024, whole: true }),
+    tf32: checkBoolean('tf32', options.tf32 ?? false),
+    deterministic: checkBoolean('deterministic', options.deterministic ?? false),
+    tune: checkBoolean('tune', options.tune ?? false),
+    planCache: checkPath('planCache', options.planCache ?? join(cacheFolder(), 'cudnn-plans')),
   }
 }
 
@@ -111,6 +130,17 @@ function namedLabels(names: unknown): readonly string[] {
     seen.add(name)
   }
   return Object.freeze([...seen])
+}
+
+/** Of this package, as the XDG base directory specification has it. */
+function cacheFolder(): string {
+  const named = process.env.XDG_CACHE_HOME ?? ''
+  return join(isAbsolute(named) ? named : join(homedir(), '.cache'), 'googlenet')
+}
+
+function checkPath(name: string, path: unknown): string {
+  if (typeof path === 'string' && path !== '') return path
+  throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `${name} must be the path of a file, found ${shown(path)}`)
 }
 
 function checkDevice(device: unknown): 'auto' | Device {

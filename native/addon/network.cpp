@@ -4,7 +4,6 @@
 #include "addon/network_arguments.h"
 #include "addon/network_executor.h"
 #include "addon/network_results.h"
-#include "backends/cpu/cpu.h"
 
 namespace googlenet::addon {
 namespace {
@@ -34,7 +33,9 @@ class Network : public Napi::ObjectWrap<Network> {
          InstanceMethod<&Network::set_tensors>("setTensors"),
          InstanceMethod<&Network::get_counters>("getCounters"),
          InstanceMethod<&Network::set_counters>("setCounters"), InstanceMethod<&Network::memory>("memory"),
-         InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::dispose>("dispose")});
+         InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::dispose>("dispose"),
+         InstanceAccessor<&Network::device>("device"),
+         InstanceAccessor<&Network::passed_over>("passedOver")});
     Environment::of(env).network_constructor = Napi::Persistent(constructor);
     exports.Set("Network", constructor);
   }
@@ -57,8 +58,9 @@ class Network : public Napi::ObjectWrap<Network> {
       auto executor = std::make_shared<NetworkExecutor>(environment);
       environment.start(executor);
       const auto work = [executor, options, definition] {
-        auto backend = backends::make_cpu_backend(options.precision, options.threads);
-        executor->adopt(std::make_unique<graph::Network>(definition, std::move(backend), options.seed));
+        ChosenBackend chosen = choose_backend(options.device, options.cuda, options.threads);
+        executor->adopt(std::make_unique<graph::Network>(definition, std::move(chosen.backend), options.seed),
+                        chosen.device, chosen.passed_over);
         return Nothing{};
       };
       const auto convert = [executor, &environment](Napi::Env, Nothing) -> Napi::Value {
@@ -138,6 +140,14 @@ class Network : public Napi::ObjectWrap<Network> {
 
   Napi::Value memory(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] { return to_js(info.Env(), executor().memory()); });
+  }
+
+  Napi::Value device(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), executor().face().device); });
+  }
+
+  Napi::Value passed_over(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), executor().face().passed_over); });
   }
 
   void dispose(const Napi::CallbackInfo&) {

@@ -1,6 +1,7 @@
 #include "addon/network_arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <unordered_map>
 
 #include "error.h"
@@ -86,16 +87,25 @@ std::vector<int64_t> read_shape(const Field& field) {
   return shape;
 }
 
-void read_device(const Field& field) {
-  const std::string device = field.text();
-  if (device == "cpu" || device == "auto") return;
-  if (device.rfind("cuda", 0) == 0) {
-    throw Error("ERR_GOOGLENET_DEVICE",
-                "the device \"" + device +
-                    "\" was asked for, but the CUDA module is not part of this build; "
-                    "use \"cpu\" or \"auto\"");
+/// "auto", "cpu", "cuda" or "cuda:<number>".
+Device read_device(const Field& field) {
+  const std::string text = field.text();
+  if (text == "auto") return {Device::Kind::Auto};
+  if (text == "cpu") return {Device::Kind::Cpu};
+  Device device{Device::Kind::Cuda};
+  const std::string prefix = "cuda:";
+  const char* end = text.data() + text.size();
+  if (text.rfind(prefix, 0) == 0) {
+    const auto [rest, error] = std::from_chars(text.data() + prefix.size(), end, device.number);
+    if (error == std::errc() && rest == end && device.number >= 0) return device;
+  } else if (text == "cuda") {
+    return device;
   }
   field.refuse("ERR_GOOGLENET_DEVICE", "must be \"auto\", \"cpu\", \"cuda\" or \"cuda:<number>\"");
+}
+
+bool read_flag(const Field& field) {
+  return !field.absent() && field.flag();
 }
 
 }  // namespace
@@ -122,11 +132,16 @@ graph::Definition read_definition(const Field& definition) {
 NetworkOptions read_network_options(const Field& options) {
   using backends::Precision;
   NetworkOptions read;
-  read_device(options["device"]);
-  read.precision = options["precision"].choice<Precision>(
+  read.device = read_device(options["device"]);
+  read.cuda.precision = options["precision"].choice<Precision>(
       {{"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}});
   read.seed = static_cast<uint64_t>(options["seed"].integer(0, kMaxSafeInteger));
   read.threads = static_cast<int>(options["threads"].integer(0, kMaxThreads));
+  read.cuda.tf32 = read_flag(options["tf32"]);
+  read.cuda.deterministic = read_flag(options["deterministic"]);
+  read.cuda.tune = read_flag(options["tune"]);
+  const Field plan_cache = options["planCache"];
+  if (!plan_cache.absent()) read.cuda.plan_cache = plan_cache.text();
   return read;
 }
 

@@ -2,6 +2,7 @@
 // and checked; what cannot be right is refused here, so that no caller can bring the process down.
 #pragma once
 #include "addon/arguments.h"
+#include "addon/devices.h"
 #include "backends/backend.h"
 #include "graph/network.h"
 #include "images/buffers.h"
@@ -9,7 +10,8 @@
 namespace googlenet::addon {
 
 struct NetworkOptions {
-  backends::Precision precision = backends::Precision::Fp32;
+  Device device;
+  backends::cuda::Options cuda;  // without its device; the precision is every backend's
   uint64_t seed = 0;
   int threads = 0;
 };
@@ -40,7 +42,7 @@ struct Replacement {
 constexpr int64_t kMaxBatch = 65535;
 
 graph::Definition read_definition(const Field& definition);
-/// Throws ERR_GOOGLENET_DEVICE for a device that this build does not have.
+/// Throws ERR_GOOGLENET_DEVICE for what names no device; whether it is there is found by choose_backend().
 NetworkOptions read_network_options(const Field& options);
 /// Throws ERR_GOOGLENET_SHAPE unless the images are `input`, and ERR_GOOGLENET_DTYPE.
 OwnedBatch read_batch(const Field& batch, const graph::Shape& input, images::BufferPool& buffers);

@@ -16,6 +16,7 @@ class NetworkExecutor final : public Executor {
     graph::Shape input;
     int64_t classes = 0;
     graph::ParameterTable table;
+    std::string device, passed_over;  // as ChosenBackend has them
   };
 
   // ---- on JavaScript's thread
@@ -37,8 +38,9 @@ class NetworkExecutor final : public Executor {
   }
 
   // ---- on the executor's thread
-  void adopt(std::unique_ptr<graph::Network> network) {
-    face_ = {network->definition().input, network->shapes().classes, network->table()};
+  void adopt(std::unique_ptr<graph::Network> network, const std::string& device,
+             const std::string& passed_over) {
+    face_ = {network->definition().input, network->shapes().classes, network->table(), device, passed_over};
     network_ = std::move(network);
   }
   graph::Network& network() { return *network_; }

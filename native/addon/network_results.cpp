@@ -4,20 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "addon/values.h"
+
 namespace googlenet::addon {
 namespace {
-
-Napi::Value number(Napi::Env env, int64_t value) {
-  return Napi::Number::New(env, static_cast<double>(value));
-}
-
-template <class Items, class Make>
-Napi::Array array(Napi::Env env, const Items& items, Make make) {
-  Napi::Array array = Napi::Array::New(env, items.size());
-  uint32_t index = 0;
-  for (const auto& item : items) array.Set(index++, make(item));
-  return array;
-}
 
 /// A step of several layers names them all: "a + b + c".
 std::vector<std::string> split(const std::string& names) {

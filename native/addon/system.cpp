@@ -11,7 +11,9 @@
 #include <unordered_set>
 
 #include "addon/addon.h"
+#include "addon/cuda_module.h"
 #include "addon/errors.h"
+#include "addon/values.h"
 #include "backends/cpu/cpu.h"
 #include "cores.h"
 
@@ -52,6 +54,34 @@ std::string jpeg_version() {
   return "not libjpeg-turbo";
 }
 
+Napi::Object cuda(Napi::Env env) {
+  namespace cuda = backends::cuda;
+  const cuda::Report found = cuda_report();
+  const auto text = [&](const std::string& text) { return Napi::String::New(env, text); };
+  Napi::Object report = Napi::Object::New(env);
+  report.Set("module", cuda_module().path);
+  report.Set("problem", found.problem);
+  report.Set("driver", found.driver);
+  report.Set("libraries", array(env, found.libraries, [&](const cuda::Library& library) {
+               Napi::Object object = Napi::Object::New(env);
+               object.Set("name", library.name);
+               object.Set("version", library.version);
+               object.Set("path", library.path);
+               object.Set("lookedIn", array(env, library.looked_in, text));
+               return object;
+             }));
+  report.Set("cards", array(env, found.cards, [&](const cuda::Card& card) {
+               Napi::Object object = Napi::Object::New(env);
+               object.Set("name", card.name);
+               object.Set("capability", std::to_string(card.major) + "." + std::to_string(card.minor));
+               object.Set("memory", number(env, card.memory));
+               object.Set("free", number(env, card.free));
+               object.Set("processors", card.processors);
+               return object;
+             }));
+  return report;
+}
+
 Napi::Value system(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -78,6 +108,7 @@ Napi::Value system(const Napi::CallbackInfo& info) {
     report.Set("cpu", cpu);
     report.Set("onednn", onednn);
     report.Set("jpeg", jpeg);
+    report.Set("cuda", cuda(env));
     return report;
   });
 }

@@ -23,6 +23,10 @@ describe('create', () => {
       device: 'cpu',
       precision: 'fp32',
       threads: 1,
+      tf32: false,
+      deterministic: false,
+      tune: false,
+      planCache: expect.any(String),
     })
     expect(Object.isFrozen(net.options)).toBe(true)
   })

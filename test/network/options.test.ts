@@ -13,7 +13,15 @@ describe('options', () => {
       auxDropout: 0.5,
       seed: 0,
     })
-    expect(checkRunOptions({})).toEqual({ device: 'auto', precision: 'fp32', threads: 0 })
+    expect(checkRunOptions({})).toEqual({
+      device: 'auto',
+      precision: 'fp32',
+      threads: 0,
+      tf32: false,
+      deterministic: false,
+      tune: false,
+      planCache: expect.stringMatching(/^\/.*\/googlenet\/cudnn-plans$/),
+    })
   })
 
   it('keep what is given, and nothing else', () => {
@@ -74,6 +82,11 @@ describe('options', () => {
     ['precision', 'fp64'],
     ['threads', -1],
     ['threads', 1.5],
+    ['tf32', 1],
+    ['deterministic', 'yes'],
+    ['tune', 0],
+    ['planCache', ''],
+    ['planCache', true],
   ]
   it.each(wrong)('are refused by name: %s = %o', (name, value) => {
     const options = { [name]: value } as CreateOptions
