@@ -4,6 +4,7 @@
 #include "backends/cuda/backend.h"
 #include "backends/cuda/convolution_kernels.h"
 #include "backends/cuda/convolution_plans.h"
+#include "backends/cuda/gradients.h"
 #include "backends/cuda/weights.h"
 
 namespace googlenet::backends::cuda {
@@ -11,15 +12,15 @@ namespace {
 
 namespace step = graph::step;
 
-WeightCopy weight_copy(const graph::Window& window, const graph::Range& weight, Precision precision) {
-  const graph::Window lying = padded(window, precision);
+WeightCopy weight_copy(const graph::Window& window, const graph::Range& weight, const graph::View& in,
+                       const graph::View& out) {
   WeightCopy copy;
   copy.weight = weight;
   copy.out = window.out.channels;
   copy.pixels = window.kernel * window.kernel;
   copy.in = window.in.channels;
-  copy.padded_out = lying.out.channels;
-  copy.padded_in = lying.in.channels;
+  copy.padded_out = out.channels + out.padding;
+  copy.padded_in = in.channels + in.padding;
   return copy;
 }
 
@@ -41,7 +42,7 @@ class Convolution : public Operation {
         what_(what),
         said_(plan_convolution(backend.cudnn(), backend.precision(), what)),
         execution_(said_.plan) {
-    WeightCopy copy = weight_copy(what.window, what.weight, backend.precision());
+    WeightCopy copy = weight_copy(what.window, what.weight, what.input, what.output);
     copy.bias = what.bias;
     copy.fold = what.fold;
     copy_ = weights_.add(copy);
@@ -61,15 +62,15 @@ class Convolution : public Operation {
     execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace);
     if (said_.whole) return;
     const float* bias = weights_.bias(copy_);
-    if (bias != nullptr || what_.relu) add_bias(backend_, context, what_.output, bias, what_.relu);
+    if (bias != nullptr || what_.relu) enqueue_bias(backend_, context, what_.output, bias, what_.relu);
     if (what_.statistics.buffer >= 0) {
-      sum_statistics(backend_, context, what_.output, what_.statistics, context.workspace);
+      enqueue_statistics(backend_, context, what_.output, what_.statistics, context.workspace);
     }
   }
 
   size_t workspace() const override {
     const bool sums = !said_.whole && what_.statistics.buffer >= 0;
-    return std::max(execution_.plan().workspace(), sums ? sums_workspace(what_.output) : 0);
+    return std::max(execution_.plan().workspace(), sums ? statistics_workspace(what_.output) : 0);
   }
 
  private:
@@ -91,7 +92,8 @@ class ConvolutionBackwardData : public Operation {
         what_(what),
         said_(plan_backward_data(backend.cudnn(), backend.precision(), what)),
         execution_(said_.plan),
-        copy_(weights_.add(weight_copy(what.window, what.weight, backend.precision()))) {}
+        copy_(
+            weights_.add(weight_copy(what.window, what.weight, what.input_gradient, what.output_gradient))) {}
 
   void run(const Context& context) override {
     void* gradient = address(backend_, context, what_.input_gradient);
@@ -102,7 +104,7 @@ class ConvolutionBackwardData : public Operation {
         {said_.dx, result}};
     if (said_.before.id >= 0) pointers.emplace_back(said_.before, gradient);
     execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace + aligned(said_.apart));
-    if (!said_.whole) add_dense(backend_, context, result, what_.input_gradient);
+    if (!said_.whole) enqueue_sum(backend_, context, result, what_.input_gradient);
   }
 
   size_t workspace() const override { return aligned(said_.apart) + execution_.plan().workspace(); }
@@ -122,7 +124,8 @@ class ConvolutionBackwardWeights : public Operation {
       : backend_(backend),
         what_(what),
         said_(plan_backward_weights(backend.cudnn(), backend.options(), what)),
-        execution_(said_.plan) {}
+        execution_(said_.plan),
+        copy_(weight_copy(what.window, what.weight, what.input, what.output_gradient)) {}
 
   void run(const Context& context) override {
     std::byte* result = context.workspace;
@@ -132,21 +135,15 @@ class ConvolutionBackwardWeights : public Operation {
                     {said_.dy, address(backend_, context, what_.output_gradient)},
                     {said_.dw, result}},
                    workspace);
-    const graph::Window& w = what_.window;
-    take_filter_gradient(backend_, {.from = result,
-                                    .fp32 = said_.fp32,
-                                    .rows = w.out.channels * w.kernel * w.kernel,
-                                    .channels = w.in.channels,
-                                    .stride = padded(w.in.channels, backend_.precision()),
-                                    .to = context.gradients + what_.weight.offset});
+    enqueue_weight_gradient(backend_, result, !said_.fp32, copy_, context.gradients + what_.weight.offset);
     if (what_.bias.count > 0) {
-      sum_bias_gradient(backend_, context, what_.output_gradient, context.gradients + what_.bias.offset,
-                        workspace);
+      enqueue_bias_gradient(backend_, context, what_.output_gradient, workspace,
+                            context.gradients + what_.bias.offset);
     }
   }
 
   size_t workspace() const override {
-    const size_t sums = what_.bias.count > 0 ? sums_workspace(what_.output_gradient) : 0;
+    const size_t sums = what_.bias.count > 0 ? bias_gradient_workspace(what_.output_gradient) : 0;
     return aligned(said_.bytes) + std::max(execution_.plan().workspace(), sums);
   }
 
@@ -155,6 +152,7 @@ class ConvolutionBackwardWeights : public Operation {
   step::ConvolutionBackwardWeights what_;
   BackwardWeightsPlan said_;
   cudnn::Execution execution_;
+  WeightCopy copy_;  // what the gradient is of
 };
 
 }  // namespace

@@ -1,19 +1,19 @@
-// Bias, ReLU and sums for convolutions whose engine leaves them to us.
 #include "backends/cuda/convolution_kernels.h"
-#include "backends/cuda/kernels/column_sums.cuh"
-#include "backends/cuda/kernels/gradients.cuh"
+#include "backends/cuda/kernels/rows.cuh"
+#include "backends/cuda/kernels/sums.cuh"
 
 namespace googlenet::backends::cuda {
 namespace {
 
 // ---- kernels
 
+/// As cuDNN's ReLU: what is not a number stays so.
 template <int kLanes, class T>
-__global__ void __launch_bounds__(kBlockThreads)
-    add_bias_rows(Rows<T> y, int64_t rows, const float* __restrict__ bias, bool relu) {
+__global__ __launch_bounds__(kBlockThreads) void add_bias(Rows<T> y, int64_t rows, const float* bias,
+                                                          bool relu) {
   const int column = thread_column<kLanes>();
-  if (column >= y.columns) return;
-  float shift[kLanes] = {};
+  if (column >= y.channels) return;
+  float shift[kLanes]{};
   if (bias) {
 #pragma unroll
     for (int i = 0; i < kLanes; i++) shift[i] = bias[column + i];
@@ -24,7 +24,6 @@ __global__ void __launch_bounds__(kBlockThreads)
 #pragma unroll
     for (int i = 0; i < kLanes; i++) {
       values[i] += shift[i];
-      // As cuDNN: what is not a number stays so.
       if (relu && values[i] < 0) values[i] = 0;
     }
     store(y, row, column, values);
@@ -32,9 +31,9 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 template <int kLanes, class T>
-__global__ void __launch_bounds__(kBlockThreads) add_rows(Rows<const T> from, Rows<T> to, int64_t rows) {
+__global__ __launch_bounds__(kBlockThreads) void add_rows(Rows<const T> from, Rows<T> to, int64_t rows) {
   const int column = thread_column<kLanes>();
-  if (column >= to.columns) return;
+  if (column >= to.channels) return;
   for (int64_t row = thread_row(); row < rows; row += row_step()) {
     float sum[kLanes], more[kLanes];
     load(to, row, column, sum);
@@ -45,109 +44,101 @@ __global__ void __launch_bounds__(kBlockThreads) add_rows(Rows<const T> from, Ro
   }
 }
 
-template <class From>
-__global__ void __launch_bounds__(kBlockThreads)
-    take_rows(const From* __restrict__ from, int64_t count, int channels, int stride, float* to,
-              GradientWriter writer) {
-  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
-    const int64_t row = i / channels;
-    writer.write(to + i, to_float(from[row * stride + (i - row * channels)]));
+template <int kLanes, class T>
+__global__ __launch_bounds__(kBlockThreads) void sum_rows(Rows<const T> y, int64_t rows, float* to) {
+  const int column = thread_column<kLanes>();
+  float sum[kLanes]{}, squares[kLanes]{};
+  if (column < y.channels) {
+    for (int64_t row = thread_row(); row < rows; row += row_step()) {
+      float values[kLanes];
+      load(y, row, column, values);
+#pragma unroll
+      for (int i = 0; i < kLanes; i++) {
+        sum[i] += values[i];
+        squares[i] += values[i] * values[i];
+      }
+    }
+  }
+  put_sums(sum, squares, y.channels, to);
+}
+
+__global__ __launch_bounds__(kFinishChannels* kFinishParts) void finish_statistics(Sums sums, int channels,
+                                                                                   float* to,
+                                                                                   int64_t stride) {
+  const double2 total = finish_sums(sums, channels);
+  const int channel = blockIdx.x * kFinishChannels + threadIdx.x;
+  if (threadIdx.y > 0 || channel >= channels) return;
+  to[channel] = static_cast<float>(total.x);
+  to[stride + channel] = static_cast<float>(total.y);
+}
+
+// ---- launchers
+
+/// Calls body(T(), lanes) for the precision's T and what the view allows.
+template <class Body>
+void with_rows(Precision precision, const graph::View& view, Body body) {
+  const auto with = [&](auto type) {
+    using T = decltype(type);
+    with_lanes<T>(packable(kPack<T>, {view}), [&](auto lanes) { body(type, lanes); });
+  };
+  switch (precision) {
+    case Precision::Fp32:
+      return with(float());
+    case Precision::Bf16:
+      return with(__nv_bfloat16());
+    case Precision::Fp16:
+      return with(__half());
   }
 }
 
-struct TakeStatistics {
-  float* sums;
-  int64_t stride;
-  __device__ void operator()(int column, const double (&found)[2]) const {
-    sums[column] = static_cast<float>(found[0]);
-    sums[stride + column] = static_cast<float>(found[1]);
-  }
-};
-
-struct TakeBiasGradient {
-  float* gradient;
-  int channels;
-  GradientWriter writer;
-  __device__ void operator()(int column, const double (&found)[1]) const {
-    if (column < channels) writer.write(gradient + column, static_cast<float>(found[0]));
-  }
-};
-
-// ---- launches
-
-/// Calls body(T()) for the precision's T.
-template <class Body>
-void with_type(Precision precision, Body body) {
-  switch (precision) {
-    case Precision::Bf16:
-      return body(__nv_bfloat16());
-    case Precision::Fp16:
-      return body(__half());
-    case Precision::Fp32:
-      break;
-  }
-  body(float());
+Grid sum_grid(const graph::View& view, int lanes) {
+  return table_grid(view.rows, divide_up(view.channels, lanes), kSumBlocks);
 }
 
 }  // namespace
 
-void add_bias(CudaBackend& backend, const Context& context, const graph::View& y, const float* bias,
-              bool relu) {
-  with_type(backend.precision(), [&](auto type) {
+void enqueue_bias(const CudaBackend& backend, const Context& context, const graph::View& y, const float* bias,
+                  bool relu) {
+  with_rows(backend.precision(), y, [&](auto type, auto lanes) {
     using T = decltype(type);
-    with_lanes<T>(packable(kPack<T>, {y}), [&](auto lanes) {
-      const Rows<T> to = rows<T>(context, y);
-      launch(add_bias_rows<lanes(), T>, table_grid(y.rows, divide_up(to.columns, lanes())), backend.stream(),
-             to, y.rows, bias, relu);
-    });
+    constexpr int kLanes = decltype(lanes)::value;
+    launch(add_bias<kLanes, T>, table_grid(y.rows, divide_up(y.channels, kLanes)), backend.stream(),
+           rows<T>(context, y), y.rows, bias, relu);
   });
 }
 
-size_t sums_workspace(const graph::View& view) {
-  return kMostSummingBlocks * 2 * view.stride * sizeof(float);
-}
-
-void sum_statistics(CudaBackend& backend, const Context& context, const graph::View& y,
-                    const graph::View& statistics, std::byte* workspace) {
-  with_type(backend.precision(), [&](auto type) {
+void enqueue_statistics(const CudaBackend& backend, const Context& context, const graph::View& y,
+                        const graph::View& statistics, std::byte* workspace) {
+  const int channels = static_cast<int>(y.channels);
+  float* partial = reinterpret_cast<float*>(workspace);
+  with_rows(backend.precision(), y, [&](auto type, auto lanes) {
     using T = decltype(type);
-    sum_columns<2, T>(
-        rows<const T>(context, y), y.rows, packable(kPack<T>, {y}), reinterpret_cast<float*>(workspace),
-        TakeStatistics{pointer<float>(context, statistics), statistics.stride}, backend.stream());
+    constexpr int kLanes = decltype(lanes)::value;
+    const Grid grid = sum_grid(y, kLanes);
+    launch(sum_rows<kLanes, T>, grid, backend.stream(), rows<const T>(context, y), y.rows, partial);
+    launch(finish_statistics, finish_grid(channels), backend.stream(),
+           Sums{partial, static_cast<int>(grid.blocks.x), channels}, channels,
+           pointer<float>(context, statistics), statistics.stride);
   });
 }
 
-void sum_bias_gradient(CudaBackend& backend, const Context& context, const graph::View& dy, float* gradient,
-                       std::byte* workspace) {
-  with_type(backend.precision(), [&](auto type) {
-    using T = decltype(type);
-    sum_columns<1, T>(
-        rows<const T>(context, dy), dy.rows, packable(kPack<T>, {dy}), reinterpret_cast<float*>(workspace),
-        TakeBiasGradient{gradient, static_cast<int>(dy.channels), GradientWriter(backend)}, backend.stream());
-  });
+size_t statistics_workspace(const graph::View& y) {
+  int64_t most = 0;
+  for (const int lanes : {1, kPack<float>, kPack<__half>}) {
+    most = std::max(most, sum_count(sum_grid(y, lanes), y.channels));
+  }
+  return most * sizeof(float);
 }
 
-void add_dense(CudaBackend& backend, const Context& context, const void* from, const graph::View& to) {
-  with_type(backend.precision(), [&](auto type) {
+void enqueue_sum(const CudaBackend& backend, const Context& context, const void* from,
+                 const graph::View& to) {
+  with_rows(backend.precision(), to, [&](auto type, auto lanes) {
     using T = decltype(type);
-    with_lanes<T>(packable(kPack<T>, {to}), [&](auto lanes) {
-      const Rows<T> sum = rows<T>(context, to);
-      const auto stride = round_up(to.channels, kPack<T>);
-      const Rows<const T> more = {static_cast<const T*>(from), stride, sum.channels, sum.columns};
-      launch(add_rows<lanes(), T>, table_grid(to.rows, divide_up(sum.columns, lanes())), backend.stream(),
-             more, sum, to.rows);
-    });
-  });
-}
-
-void take_filter_gradient(CudaBackend& backend, const FilterGradient& gradient) {
-  const int64_t count = gradient.rows * gradient.channels;
-  with_type(gradient.fp32 ? Precision::Fp32 : backend.precision(), [&](auto type) {
-    using From = decltype(type);
-    launch(take_rows<From>, item_grid(count), backend.stream(), static_cast<const From*>(gradient.from),
-           count, static_cast<int>(gradient.channels), static_cast<int>(gradient.stride), gradient.to,
-           GradientWriter(backend));
+    constexpr int kLanes = decltype(lanes)::value;
+    const Rows<T> sum = rows<T>(context, to);
+    const Rows<const T> more{static_cast<const T*>(from), sum.columns, sum.channels, sum.columns};
+    launch(add_rows<kLanes, T>, table_grid(to.rows, divide_up(to.channels, kLanes)), backend.stream(), more,
+           sum, to.rows);
   });
 }
 

@@ -1,14 +1,24 @@
 #include "backends/cuda/convolution_plans.h"
 
-#include "backends/cuda/capabilities.h"
-
 namespace googlenet::backends::cuda {
 namespace {
 
 namespace step = graph::step;
 
+cudnnDataType_t data_type(Precision precision) {
+  switch (precision) {
+    case Precision::Bf16:
+      return CUDNN_DATA_BFLOAT16;
+    case Precision::Fp16:
+      return CUDNN_DATA_HALF;
+    case Precision::Fp32:
+      break;
+  }
+  return CUDNN_DATA_FLOAT;
+}
+
 ConvolutionPlan say(cudnn::Graph& graph, Precision precision, const step::Convolution& what, bool whole) {
-  const graph::Window w = padded(what.window, precision);
+  const graph::Window w = lying(what.window, what.input, what.output);
   const cudnnDataType_t type = data_type(precision);
   ConvolutionPlan said;
   said.whole = whole;
@@ -31,7 +41,7 @@ ConvolutionPlan say(cudnn::Graph& graph, Precision precision, const step::Convol
 
 BackwardDataPlan say(cudnn::Graph& graph, Precision precision, const step::ConvolutionBackwardData& what,
                      bool whole) {
-  const graph::Window w = padded(what.window, precision);
+  const graph::Window w = lying(what.window, what.input_gradient, what.output_gradient);
   const cudnnDataType_t type = data_type(precision);
   BackwardDataPlan said;
   said.whole = whole;
@@ -49,7 +59,7 @@ BackwardDataPlan say(cudnn::Graph& graph, Precision precision, const step::Convo
 
 BackwardWeightsPlan say(cudnn::Graph& graph, Precision precision,
                         const step::ConvolutionBackwardWeights& what, bool fp32) {
-  const graph::Window w = padded(what.window, precision);
+  const graph::Window w = lying(what.window, what.input, what.output_gradient);
   const cudnnDataType_t type = data_type(precision);
   BackwardWeightsPlan said;
   said.fp32 = fp32;
@@ -63,27 +73,10 @@ BackwardWeightsPlan say(cudnn::Graph& graph, Precision precision,
 
 }  // namespace
 
-int64_t padded(int64_t channels, Precision precision) {
-  const int64_t multiple = capabilities(precision).channel_multiple;
-  return (channels + multiple - 1) / multiple * multiple;
-}
-
-graph::Window padded(graph::Window window, Precision precision) {
-  window.in.channels = padded(window.in.channels, precision);
-  window.out.channels = padded(window.out.channels, precision);
+graph::Window lying(graph::Window window, const graph::View& in, const graph::View& out) {
+  window.in.channels = in.channels + in.padding;
+  window.out.channels = out.channels + out.padding;
   return window;
-}
-
-cudnnDataType_t data_type(Precision precision) {
-  switch (precision) {
-    case Precision::Bf16:
-      return CUDNN_DATA_BFLOAT16;
-    case Precision::Fp16:
-      return CUDNN_DATA_HALF;
-    case Precision::Fp32:
-      break;
-  }
-  return CUDNN_DATA_FLOAT;
 }
 
 ConvolutionPlan plan_convolution(Cudnn& cudnn, Precision precision, const step::Convolution& what) {

@@ -5,11 +5,8 @@
 
 namespace googlenet::backends::cuda {
 
-/// Channels as they lie in memory: padded as capabilities() asks for it.
-int64_t padded(int64_t channels, Precision precision);
-/// A step's window with padded channels.
-graph::Window padded(graph::Window window, Precision precision);
-cudnnDataType_t data_type(Precision precision);
+/// A step's window over channels as they lie in memory, with their padding.
+graph::Window lying(graph::Window window, const graph::View& in, const graph::View& out);
 
 /// y = relu(x * w + bias), and y's statistics, as far as the step has them.
 struct ConvolutionPlan {
