@@ -1,5 +1,6 @@
 // The CPU backend's class; each layer's file implements its own make().
 #pragma once
+#include "backends/cpu/capabilities.h"
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/onednn.h"
 
@@ -10,12 +11,8 @@ class CpuBackend : public Backend {
   CpuBackend(Precision precision, int threads);
 
   std::string name() const override { return "cpu"; }
-  int64_t activation_bytes() const override { return precision_ == Precision::Bf16 ? 2 : 4; }
-  /// Eight images at a time stay in the caches from layer to layer, and need a quarter of the memory that 32
-  /// do.
-  graph::Capabilities capabilities() const override {
-    return {.strided_pointwise = true, .inference_batch = 8};
-  }
+  int64_t activation_bytes() const override { return backends::activation_bytes(precision_); }
+  graph::Capabilities capabilities() const override { return capabilities_; }
 
   std::unique_ptr<Memory> allocate(size_t bytes, const std::string& purpose) override;
   void download(float* host, const float* device, int64_t count) override;
@@ -45,6 +42,7 @@ class CpuBackend : public Backend {
   Made make(const graph::step::SoftmaxCrossEntropy&) override;
 
  private:
+  graph::Capabilities capabilities_;
   Precision precision_;
   int threads_;
   OneDnn dnn_;

@@ -54,7 +54,9 @@ void read_view(const Context& context, const graph::View& view, float* host) {
 }  // namespace
 
 CpuBackend::CpuBackend(Precision precision, int threads)
-    : precision_(precision), threads_(threads > 0 ? std::min(threads, usable_cores()) : usable_cores()) {
+    : capabilities_(cpu::capabilities(precision)),
+      precision_(precision),
+      threads_(threads > 0 ? std::min(threads, usable_cores()) : usable_cores()) {
   if (precision == Precision::Bf16) dnn_.activation = dnnl::memory::data_type::bf16;
 }
 
@@ -83,10 +85,6 @@ void CpuBackend::enter_thread() {
 }  // namespace cpu
 
 std::unique_ptr<Backend> make_cpu_backend(Precision precision, int threads) {
-  if (precision == Precision::Fp16) {
-    throw Error("ERR_GOOGLENET_PRECISION",
-                "the cpu backend computes in fp32 or bf16, not fp16; use one of those");
-  }
   if (precision == Precision::Bf16 && !cpu::has_bf16()) {
     throw Error("ERR_GOOGLENET_PRECISION", "this CPU has no bf16 arithmetic (AVX-512 BF16 or AMX); use fp32");
   }
