@@ -107,19 +107,120 @@ export interface MemoryReport {
   total: number
 }
 
-/** One executed operation of a plan, for printing. */
+/** A run of channels in the rows of a buffer: `stride` elements from row to row, `offset` before the first. */
+export interface PlanView {
+  buffer: string
+  rows: number
+  channels: number
+  stride: number
+  offset: number
+  /** Lanes after the channels that belong to the view alone; whoever writes it writes zeros there. */
+  padding: number
+}
+/** Floats of the parameters' memory, and of the gradients' where there are any. */
+export interface PlanRange {
+  offset: number
+  count: number
+}
+export interface PlanShape {
+  channels: number
+  height: number
+  width: number
+}
+export interface PlanWindow {
+  batch: number
+  in: PlanShape
+  out: PlanShape
+  kernel: number
+  stride: number
+  padding: number
+}
+/** One operation of a plan as it runs; what an operation does without is absent. */
 export interface PlanStep {
   operation: string
   layers: string[]
+  /** Names of buffers. */
   reads: string[]
   writes: string[]
+
+  input?: PlanView
+  output?: PlanView
+  /** Of a BatchNorm, whose results split the channels. */
+  outputs?: PlanView[]
+  logits?: PlanView
+  outputGradient?: PlanView
+  outputGradients?: PlanView[]
+  inputGradient?: PlanView
+  /** Float [4][channels] that a BatchNorm keeps for its backward pass: scale, shift, mean, 1 / deviation. */
+  saved?: PlanView
+  /** Float [2][channels] that a convolution leaves for its BatchNorm: sum, sum of squares. */
+  statistics?: PlanView
+  /** Of a max pool: which position of the window has the greatest value. */
+  argmax?: PlanView
+
+  weight?: PlanRange
+  bias?: PlanRange
+  gamma?: PlanRange
+  beta?: PlanRange
+  mean?: PlanRange
+  variance?: PlanRange
+  /** The bias of the convolution before a BatchNorm, which moves its running mean alone. */
+  shift?: PlanRange
+  /** A BatchNorm that the convolution's weights take in. */
+  fold?: { gamma: PlanRange; beta: PlanRange; mean: PlanRange; variance: PlanRange; epsilon: number }
+
+  window?: PlanWindow
+  batch?: number
+  shape?: PlanShape
+  /** Of a linear layer: the pixels that a row of its input consists of. */
+  pixels?: number
+  relu?: boolean
+  /** Adds to the gradient that is there. */
+  accumulate?: boolean
+  /** Of a linear layer: its output is a head's logits. */
+  isHead?: boolean
+  epsilon?: number
+  momentum?: number
+  /** Of dropout: with the index of its layer, what decides its mask. */
+  probability?: number
+  layerIndex?: number
+  head?: number
+  lossWeight?: number
 }
 export interface PlanReport {
+  mode: 'eval' | 'train'
+  batch: number
   steps: PlanStep[]
-  /** Where each buffer lies in the arena and between which steps it lives. */
-  buffers: { name: string; offset: number; bytes: number; first: number; last: number }[]
+  /** How many steps the forward pass has; they come first. */
+  forwardSteps: number
+  /** Where each buffer lies in the arena (bytes) and the first and last step that use it. */
+  buffers: {
+    name: string
+    element: 'activation' | 'float' | 'byte'
+    count: number
+    offset: number
+    bytes: number
+    first: number
+    last: number
+  }[]
+  /** Logits, in the order of the heads. */
+  heads: PlanView[]
+  /** Where the parameters lie that the steps' ranges are of; the trainable ones have gradients. */
+  parameters: { name: string; offset: number; count: number; trainable: boolean }[]
+  /** Bytes that the activations take, and what they would take if none shared any. */
   arenaBytes: number
+  unsharedBytes: number
 }
+export interface PlanOptions {
+  device: 'cpu' | 'cuda'
+  precision: Precision
+  batch: number
+  mode: 'eval' | 'train'
+  /** In `eval` mode: leaves out what only the other heads need. */
+  mainHeadOnly: boolean
+}
+/** The plan that a network would have on a device, which need not be there. */
+export function plan(definition: NetworkDefinition, options: PlanOptions): PlanReport
 
 /** Which copy of the trained values: the weights, the optimizer's momentum, the running average, the last gradients. */
 export type TensorSet = 'weights' | 'momentum' | 'average' | 'gradients'

@@ -10,6 +10,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     googlenet::addon::Environment::install(env);
     googlenet::addon::init_system(env, exports);
     googlenet::addon::init_network(env, exports);
+    googlenet::addon::init_plan(env, exports);
     googlenet::addon::init_loader(env, exports);
     return exports;
   });

@@ -5,6 +5,7 @@
 namespace googlenet::addon {
 
 void init_network(Napi::Env env, Napi::Object exports);
+void init_plan(Napi::Env env, Napi::Object exports);
 void init_loader(Napi::Env env, Napi::Object exports);
 void init_system(Napi::Env env, Napi::Object exports);
 

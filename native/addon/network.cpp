@@ -4,6 +4,7 @@
 #include "addon/network_arguments.h"
 #include "addon/network_executor.h"
 #include "addon/network_results.h"
+#include "addon/plan.h"
 
 namespace googlenet::addon {
 namespace {
@@ -121,7 +122,9 @@ class Network : public Napi::ObjectWrap<Network> {
     return call(info, [&] {
       const int64_t batch = Field(info[0], "batch").integer(1, kMaxBatch);
       const graph::Mode mode = read_mode({info[1], "mode"});
-      return [batch, mode](graph::Network& network) { return network.plan(batch, mode); };
+      return [batch, mode](graph::Network& network) {
+        return Planned{network.plan(batch, mode), network.table().parameters};
+      };
     });
   }
 

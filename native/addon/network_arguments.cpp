@@ -129,12 +129,16 @@ graph::Definition read_definition(const Field& definition) {
   return read;
 }
 
-NetworkOptions read_network_options(const Field& options) {
+backends::Precision read_precision(const Field& precision) {
   using backends::Precision;
+  return precision.choice<Precision>(
+      {{"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}});
+}
+
+NetworkOptions read_network_options(const Field& options) {
   NetworkOptions read;
   read.device = read_device(options["device"]);
-  read.cuda.precision = options["precision"].choice<Precision>(
-      {{"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}});
+  read.cuda.precision = read_precision(options["precision"]);
   read.seed = static_cast<uint64_t>(options["seed"].integer(0, kMaxSafeInteger));
   read.threads = static_cast<int>(options["threads"].integer(0, kMaxThreads));
   read.cuda.tf32 = read_flag(options["tf32"]);

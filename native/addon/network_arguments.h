@@ -42,6 +42,7 @@ struct Replacement {
 constexpr int64_t kMaxBatch = 65535;
 
 graph::Definition read_definition(const Field& definition);
+backends::Precision read_precision(const Field& precision);
 /// Throws ERR_GOOGLENET_DEVICE for what names no device; whether it is there is found by choose_backend().
 NetworkOptions read_network_options(const Field& options);
 /// Throws ERR_GOOGLENET_SHAPE unless the images are `input`, and ERR_GOOGLENET_DTYPE.

@@ -1,27 +1,10 @@
 #include "addon/network_results.h"
 
 #include <algorithm>
-#include <string>
-#include <string_view>
 
 #include "addon/values.h"
 
 namespace googlenet::addon {
-namespace {
-
-/// A step of several layers names them all: "a + b + c".
-std::vector<std::string> split(const std::string& names) {
-  static constexpr std::string_view kSeparator = " + ";
-  std::vector<std::string> parts;
-  size_t from = 0;
-  for (size_t at; (at = names.find(kSeparator, from)) != std::string::npos; from = at + kSeparator.size()) {
-    parts.push_back(names.substr(from, at - from));
-  }
-  parts.push_back(names.substr(from));
-  return parts;
-}
-
-}  // namespace
 
 Napi::Value to_js(Napi::Env env, Nothing) {
   return env.Undefined();
@@ -56,33 +39,6 @@ Napi::Value to_js(Napi::Env env, const graph::MemoryUse& use) {
   report.Set("arenaUnshared", number(env, use.arena_unshared));
   report.Set("workspace", number(env, use.workspace));
   report.Set("total", number(env, use.total()));
-  return report;
-}
-
-Napi::Value to_js(Napi::Env env, const graph::Plan& plan) {
-  const auto text = [&](const std::string& text) { return Napi::String::New(env, text); };
-  const auto names = [&](const std::vector<int>& buffers) {
-    return array(env, buffers, [&](int buffer) { return text(plan.buffers[buffer].name); });
-  };
-  Napi::Object report = Napi::Object::New(env);
-  report.Set("steps", array(env, plan.steps, [&](const graph::Step& step) {
-               Napi::Object object = Napi::Object::New(env);
-               object.Set("operation", text(step.name));
-               object.Set("layers", array(env, split(step.layer), text));
-               object.Set("reads", names(step.reads));
-               object.Set("writes", names(step.writes));
-               return object;
-             }));
-  report.Set("buffers", array(env, plan.buffers, [&](const graph::Buffer& buffer) {
-               Napi::Object object = Napi::Object::New(env);
-               object.Set("name", text(buffer.name));
-               object.Set("offset", number(env, buffer.offset));
-               object.Set("bytes", number(env, buffer.bytes));
-               object.Set("first", buffer.first);
-               object.Set("last", buffer.last);
-               return object;
-             }));
-  report.Set("arenaBytes", number(env, plan.arena_bytes));
   return report;
 }
 

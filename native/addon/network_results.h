@@ -16,7 +16,6 @@ Napi::Value to_js(Napi::Env env, Nothing);
 Napi::Value to_js(Napi::Env env, const std::vector<std::vector<float>>& logits);
 Napi::Value to_js(Napi::Env env, const graph::StepResult& result);
 Napi::Value to_js(Napi::Env env, const graph::MemoryUse& use);
-Napi::Value to_js(Napi::Env env, const graph::Plan& plan);
 Napi::Value to_js(Napi::Env env, const graph::Network::Counters& counters);
 
 /// Tensors for getTensors(): made on JavaScript's thread, filled on the executor's. JavaScript sees the

@@ -10,6 +10,9 @@
 namespace googlenet::backends {
 
 enum class Precision { Fp32, Bf16, Fp16 };
+inline int64_t activation_bytes(Precision precision) {
+  return precision == Precision::Fp32 ? 4 : 2;
+}
 
 /// Images in the caller's memory: float32 ready for the network, or uint8 pixels.
 struct Images {
