@@ -51,4 +51,9 @@ export class Contestant {
   end() {
     this.#child.stdin.end()
   }
+
+  /** Ends it in the middle of its work. */
+  kill() {
+    this.#child.kill('SIGKILL')
+  }
 }

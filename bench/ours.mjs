@@ -1,4 +1,5 @@
 /** This package at the work of `npm run bench`, through its public API; what bench/contestant.mjs talks to. */
+import { randomFillSync } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { GoogLeNet } from '../dist/lib/index.js'
 
@@ -9,10 +10,21 @@ const SGD = { learningRate: 0.001, momentum: 0.9, weightDecay: 1e-4 }
 /** id -> { net, work }, where work does the case once */
 const cases = new Map()
 
-async function prepare(id, { task, batch, precision }) {
-  const net = await GoogLeNet.create({ classes: CLASSES, imageSize: SIZE, device: 'cpu', precision, seed: 1 })
+/** `pixels`: images as bytes, as the loader brings them; `inFlight`: calls begun before the first has ended. */
+async function prepare(id, { task, batch, precision, options = {}, pixels = false, inFlight = 1 }) {
+  const net = await GoogLeNet.create({
+    classes: CLASSES,
+    imageSize: SIZE,
+    device: 'cpu',
+    precision,
+    seed: 1,
+    ...options,
+  })
+  const length = batch * 3 * SIZE * SIZE
   const images = {
-    data: Float32Array.from({ length: batch * 3 * SIZE * SIZE }, () => Math.random() * 4 - 2),
+    data: pixels
+      ? randomFillSync(new Uint8Array(length))
+      : Float32Array.from({ length }, () => Math.random() * 4 - 2),
     shape: [batch, 3, SIZE, SIZE],
     layout: 'nhwc',
   }
@@ -22,18 +34,22 @@ async function prepare(id, { task, batch, precision }) {
       ? () => net.trainStep(images, labels, SGD)
       : () => net.forward(images, { mode: 'eval', heads: 'main' })
   await work()
-  cases.set(id, { net, batch, work })
+  cases.set(id, { net, batch, work, inFlight })
+  return { plan: await net.plan(batch, task === 'training' ? 'train' : 'eval'), memory: net.memory() }
 }
 
 /** Repeats the work until the time is over, at least once. */
-async function timed({ batch, work }, seconds) {
+async function timed({ batch, work, inFlight }, seconds) {
   let images = 0
   const started = performance.now()
+  const begun = Array.from({ length: inFlight - 1 }, work)
   for (;;) {
-    await work()
+    begun.push(work())
+    await begun.shift()
     images += batch
-    const elapsed = (performance.now() - started) / 1000
-    if (elapsed >= seconds) return { images, seconds: elapsed }
+    if ((performance.now() - started) / 1000 < seconds) continue
+    await Promise.all(begun)
+    return { images: images + batch * begun.length, seconds: (performance.now() - started) / 1000 }
   }
 }
 
@@ -42,8 +58,7 @@ async function answer(request) {
     case 'versions':
       return { 'Node.js': process.versions.node }
     case 'prepare':
-      await prepare(request.id, request.case)
-      return {}
+      return prepare(request.id, request.case)
     case 'run':
       return timed(cases.get(request.id), request.seconds)
     case 'forget':

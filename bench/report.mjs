@@ -1,5 +1,5 @@
 /** What a benchmark says: a table for people, JSON for bench/results. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -58,11 +58,13 @@ export function printTables({ machine, versions, cases, memory, loader }) {
   }
 }
 
-/** Writes the report and returns the file's path. */
-export function save(report) {
+/** Writes the report, of a card where one is named, and returns the file's path. */
+export function save(report, card) {
   mkdirSync(resultsFolder, { recursive: true })
-  const file = join(resultsFolder, `${report.machine.date.slice(0, 10)}.json`)
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
+  const name = [report.machine.date.slice(0, 10), card?.replaceAll(/[^\w.]+/g, '-')].filter(Boolean).join('-')
+  const file = join(resultsFolder, `${name}.json`)
+  writeFileSync(`${file}.part`, `${JSON.stringify(report, null, 2)}\n`)
+  renameSync(`${file}.part`, file)
   return file
 }
 
@@ -78,7 +80,8 @@ function ratio(ours, peer) {
   return ours && peer ? (ours.imagesPerSecond / peer.imagesPerSecond).toFixed(2) : ''
 }
 
-function print(head, rows) {
+/** Columns of equal width, the first to the left. */
+export function print(head, rows) {
   const table = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...table.map((row) => row[column].length)))
   console.log()

@@ -6,26 +6,29 @@ import sys
 import time
 
 
-def serve(prepare, versions):
-    """`prepare(case)` returns a function that does the case's work once and returns how many images that was."""
+def serve(prepare, versions, finish=lambda: None):
+    """`prepare(case)` returns a function that does the case's work once and returns how many images that was.
+
+    `finish()` waits for what such functions have only begun.
+    """
     cases = {}
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            reply = answer(request, cases, prepare, versions)
+            reply = answer(request, cases, prepare, versions, finish)
         except Exception as error:  # The benchmark goes on without this case and says why.
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), flush=True)
 
 
-def answer(request, cases, prepare, versions):
+def answer(request, cases, prepare, versions, finish):
     if request["do"] == "versions":
         return versions
     if request["do"] == "prepare":
         cases[request["id"]] = prepare(request["case"])
         return {}
     if request["do"] == "run":
-        return timed(cases[request["id"]], request["seconds"])
+        return timed(cases[request["id"]], request["seconds"], finish)
     if request["do"] == "forget":
         cases.clear()
         return {}
@@ -34,12 +37,12 @@ def answer(request, cases, prepare, versions):
     raise ValueError(f"unknown request {request}")
 
 
-def timed(work, seconds):
+def timed(work, seconds, finish):
     """Repeats the work until the time is over, at least once."""
     images = 0
     started = time.perf_counter()
     while True:
         images += work()
-        elapsed = time.perf_counter() - started
-        if elapsed >= seconds:
-            return {"images": images, "seconds": elapsed}
+        if time.perf_counter() - started >= seconds:
+            finish()
+            return {"images": images, "seconds": time.perf_counter() - started}
