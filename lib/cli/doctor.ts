@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { CudaReport } from '../../binding.js'
 import { bytes } from '../report/format.js'
 import { inspectMachine, type MachineReport } from './machine.js'
 import { paint, print, printJson } from './output.js'
@@ -56,14 +57,20 @@ function printReport({ package: self, cpu, memory, addon, gpu, missing }: Machin
   print()
 
   print(paint('bold', 'NVIDIA GPU'))
-  const { devices, driver, libraries } = gpu
-  if (devices.length === 0) line(none, 'device', 'none (no /dev/nvidia0); networks run on the CPU')
-  else line(good, 'device', devices.join(' '))
-  if (devices.length > 0 || driver) line(driver ? good : bad, 'driver', driver ?? 'none loaded')
-  const names = { cuda: 'CUDA driver', cudnn: 'cuDNN', cublas: 'cuBLAS' }
-  for (const [key, name] of Object.entries(names) as [keyof typeof names, string][]) {
-    const found = libraries[key]
-    if (found || devices.length > 0) line(found ? good : bad, name, found ?? 'not found')
+  if (gpu.devices.length === 0) line(none, 'device', 'none (no /dev/nvidia0); networks run on the CPU')
+  else line(good, 'device', gpu.devices.join(' '))
+  if (gpu.driver) line(good, 'driver', gpu.driver)
+  if (addon.loaded) {
+    const { module, problem, driver, libraries, cards } = addon.cuda
+    const wanted = gpu.devices.length > 0 || cards.length > 0
+    const mark = (found: boolean) => (found ? good : wanted ? bad : none)
+    if (driver) line(good, 'CUDA', `${driver} is the newest that the driver supports`)
+    for (const { name, version, path, lookedIn } of libraries) {
+      const text = path ? `${version} in ${path}`.trim() : `not found in ${lookedIn.join(', ')}`
+      line(mark(path !== ''), name, text)
+    }
+    for (const [number, card] of cards.entries()) line(good, `cuda:${number}`, describeCard(card))
+    line(mark(problem === ''), 'module', problem || module)
   }
 
   if (missing.length === 0) return
@@ -73,4 +80,9 @@ function printReport({ package: self, cpu, memory, addon, gpu, missing }: Machin
     print(`  ${what}, needed for ${neededFor}:`)
     print(`      ${paint('cyan', command)}`)
   }
+}
+
+function describeCard({ name, capability, memory, free, processors }: CudaReport['cards'][number]): string {
+  const size = `${bytes(memory)}, ${bytes(free)} free`
+  return `${name}, compute capability ${capability}, ${processors} multiprocessors, ${size}`
 }

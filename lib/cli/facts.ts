@@ -1,4 +1,6 @@
+import type { CudaReport } from '../../binding.js'
 import type { GoogLeNet } from '../network.js'
+import type { Device } from '../options.js'
 import { compact, count, percent } from '../report/format.js'
 import type { Facts } from '../report/run.js'
 import type { Schedule } from '../training/schedules.js'
@@ -17,12 +19,19 @@ export async function environmentFacts(net: GoogLeNet): Promise<Facts> {
       ? ([
           ['oneDNN', `${addon.onednn.version}, ${addon.onednn.isa}`],
           ['libjpeg-turbo', addon.jpeg.version],
+          ...cardFacts(device, addon.cuda),
         ] as const)
       : []),
     ['Node.js', self.node],
     ['system', self.system],
     ['googlenet', self.version],
   ]
+}
+
+function cardFacts(device: Device, { cards, libraries }: CudaReport): Facts {
+  const card = device === 'cpu' ? undefined : cards[Number(device.split(':')[1] ?? 0)]
+  if (!card) return []
+  return [['GPU', card.name], ...libraries.map(({ name, version }) => [name, version] as const)]
 }
 
 /** What defines a network, for the report. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os'
-import { delimiter, join } from 'node:path'
-import type { SystemReport } from '../../binding.js'
+import { join } from 'node:path'
+import type { CudaReport, SystemReport } from '../../binding.js'
 import { packageRoot, packageVersion } from '../packageRoot.js'
 
 /** What `doctor` finds; `addon` is the native part, which may be absent. */
@@ -14,11 +14,11 @@ export interface MachineReport {
   missing: Need[]
 }
 
+/** What the system shows of NVIDIA GPUs; `addon.cuda` says what networks can use of them. */
 export interface GpuReport {
   devices: string[]
+  /** The version of the kernel's module. */
   driver?: string
-  /** Where each library was found. */
-  libraries: Record<GpuLibrary, string | undefined>
 }
 
 /** Something that is not there, what it is for, and the command that brings it. */
@@ -27,9 +27,6 @@ export interface Need {
   neededFor: string
   command: string
 }
-
-const gpuLibraries = { cuda: 'libcuda.so.1', cudnn: 'libcudnn.so.9', cublas: 'libcublas.so.12' } as const
-export type GpuLibrary = keyof typeof gpuLibraries
 
 /** Instruction sets that oneDNN chooses its kernels by, as Linux names them. */
 const telling = [
@@ -63,7 +60,7 @@ export async function inspectMachine(root = '/'): Promise<MachineReport> {
     memory: { total: totalmem(), free: freemem() },
     addon,
     gpu,
-    missing: [...(addon.loaded ? [] : addonNeeds(root)), ...(gpu.devices.length > 0 ? gpuNeeds(gpu) : [])],
+    missing: addon.loaded ? gpuNeeds(gpu, addon.cuda) : addonNeeds(root),
   }
 }
 
@@ -87,33 +84,10 @@ function findGpu(root: string): GpuReport {
   const driver = /Kernel Module\s+(?:for \S+\s+)?([\d.]+)/.exec(
     readText(join(root, 'proc/driver/nvidia/version')) ?? '',
   )
-  const folders = libraryFolders(root)
-  const find = (name: string) => folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
   return {
     devices: devices.map((name) => `/dev/${name}`),
     ...(driver?.[1] ? { driver: driver[1] } : {}),
-    libraries: {
-      cuda: find(gpuLibraries.cuda),
-      cudnn: find(gpuLibraries.cudnn),
-      cublas: find(gpuLibraries.cublas),
-    },
   }
-}
-
-/** Where the dynamic linker and NVIDIA's installers put libraries. */
-function libraryFolders(root: string): string[] {
-  const named = (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  const usual = [
-    'usr/lib/x86_64-linux-gnu',
-    'lib/x86_64-linux-gnu',
-    'usr/lib64',
-    'usr/lib',
-    'usr/local/lib',
-    'usr/local/cuda/lib64',
-    'usr/local/nvidia/lib64',
-    'usr/lib/wsl/lib',
-  ]
-  return [...named, ...usual.map((folder) => join(root, folder))]
 }
 
 function addonNeeds(root: string): Need[] {
@@ -135,12 +109,24 @@ function addonNeeds(root: string): Need[] {
   return [{ what: packages.join(', '), neededFor: 'building the native addon', command }, build]
 }
 
-function gpuNeeds({ driver, libraries }: GpuReport): Need[] {
+/** What brings each of NVIDIA's libraries, by the beginning of its name. */
+const packages = {
+  libcudnn: 'nvidia-cudnn-cu13',
+  libcublas: 'nvidia-cublas',
+  libnvrtc: 'nvidia-cuda-nvrtc',
+}
+
+/** What a machine with a GPU lacks for it; nothing for one without. */
+export function gpuNeeds({ devices, driver }: GpuReport, cuda: CudaReport): Need[] {
+  if (devices.length === 0 || cuda.problem === '') return []
   const needs: Need[] = []
   const need = (what: string, command: string) => needs.push({ what, neededFor: 'device cuda', command })
-  if (!driver || !libraries.cuda) need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
-  if (!libraries.cudnn) need(`cuDNN 9 (${gpuLibraries.cudnn})`, 'apt-get install -y libcudnn9-cuda-12')
-  if (!libraries.cublas) need(`cuBLAS 12 (${gpuLibraries.cublas})`, 'apt-get install -y libcublas-12-6')
+  if (driver === undefined) need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
+  if (!existsSync(cuda.module)) need('the CUDA module and nvcc 12.8 or later to build it', 'npm run setup')
+  for (const { name, path } of cuda.libraries) {
+    const brings = Object.entries(packages).find(([start]) => name.startsWith(start))?.[1]
+    if (path === '' && brings) need(name, `pip install ${brings}`)
+  }
   return needs
 }
 
