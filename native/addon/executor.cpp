@@ -47,10 +47,14 @@ void Executor::report_memory(Napi::Env env) {
   reported_bytes_ = held;
 }
 
-/// The next task; none when the thread is to end.
-Executor::Queued Executor::next() {
+void Executor::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+}
+
+/// The next task; none when there is none.
+Executor::Queued Executor::next() {
+  const std::lock_guard lock(mutex_);
   if (queue_.empty()) return {};
   Queued first = std::move(queue_.front());
   queue_.pop();
@@ -58,17 +62,42 @@ Executor::Queued Executor::next() {
   return first;
 }
 
+/// The next task if it is one in halves that is not to be refused.
+std::unique_ptr<Task> Executor::next_in_halves() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty() || !queue_.front().task->in_halves() || (ending_ && !queue_.front().begun)) return {};
+  std::unique_ptr<Task> task = std::move(queue_.front().task);
+  queue_.pop();
+  return task;
+}
+
+void Executor::finish(std::unique_ptr<Task> task) {
+  task->run();
+  after_task();
+  environment_.post(shared_from_this(), std::move(task));
+}
+
 void Executor::loop() {
+  std::queue<std::unique_ptr<Task>> begun;
   for (;;) {
-    Queued next = this->next();
-    if (!next.task) break;
-    if (next.begun) {
-      next.task->run();
-      after_task();
+    if (begun.empty()) wait();
+    std::unique_ptr<Task> task = begun.size() < most_begun() ? next_in_halves() : nullptr;
+    if (task) {
+      task->begin();
+      begun.push(std::move(task));
+    } else if (!begun.empty()) {
+      finish(std::move(begun.front()));
+      begun.pop();
     } else {
-      next.task->refuse(disposed());
+      Queued next = this->next();
+      if (!next.task) break;
+      if (next.begun) {
+        finish(std::move(next.task));
+      } else {
+        next.task->refuse(disposed());
+        environment_.post(shared_from_this(), std::move(next.task));
+      }
     }
-    environment_.post(shared_from_this(), std::move(next.task));
   }
   at_end();
   environment_.post(shared_from_this(), nullptr);

@@ -2,7 +2,8 @@
 // network computes happens on one thread of its own, and never on libuv's pool.
 //
 // Life: JavaScript's thread submits tasks; the executor's thread runs them in order and posts each back;
-// JavaScript's thread settles and destroys it. After close() the task under way ends, those behind it are
+// JavaScript's thread settles and destroys it. Tasks in two halves that follow each other may overlap: the
+// next is begun before the one before it is ended. After close() the task under way ends, those behind it are
 // refused, the thread frees what it holds and ends, and the Environment joins it.
 #pragma once
 #include <napi.h>
@@ -30,6 +31,9 @@ class Task {
   /// On the executor's thread, one of the two. Neither throws.
   virtual void run() = 0;
   virtual void refuse(const Failure& why) = 0;
+  /// Whether it is to be begun before it is run, which then only ends it. Throws nothing.
+  virtual bool in_halves() const { return false; }
+  virtual void begin() {}
   /// On JavaScript's thread, afterwards. Throws nothing.
   virtual void settle(Napi::Env env) = 0;
 };
@@ -62,6 +66,8 @@ class Executor : public std::enable_shared_from_this<Executor> {
   // ---- on the executor's thread
   /// After each task that ran.
   virtual void after_task() {}
+  /// Tasks in halves that may be begun before the first of them is ended.
+  virtual size_t most_begun() const { return 1; }
   /// Last of all: frees what only this thread may touch.
   virtual void at_end() {}
   void holds(int64_t bytes) { held_bytes_ = bytes; }
@@ -76,7 +82,10 @@ class Executor : public std::enable_shared_from_this<Executor> {
     std::unique_ptr<Task> task;
     bool begun = false;  // nothing was before it when it came
   };
+  void wait();
   Queued next();
+  std::unique_ptr<Task> next_in_halves();
+  void finish(std::unique_ptr<Task> task);
 
   Failure disposed() const { return {"ERR_GOOGLENET_DISPOSED", disposed_}; }
 
@@ -93,6 +102,12 @@ class Executor : public std::enable_shared_from_this<Executor> {
   bool closed_ = false;
 };
 
+/// Work that is begun by begin(), and ended by being called.
+template <class Work>
+concept InHalves = requires(Work& work) {
+  work.begin();
+};
+
 /// The task behind a promise: `work()` on the executor's thread, `convert(env, result)` on JavaScript's.
 template <class Work, class Convert>
 class Call final : public Task {
@@ -106,7 +121,20 @@ class Call final : public Task {
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
+  bool in_halves() const override { return InHalves<Work>; }
+
+  void begin() override {
+    if constexpr (InHalves<Work>) {
+      try {
+        work_.begin();
+      } catch (...) {
+        failure_ = Failure::current();
+      }
+    }
+  }
+
   void run() override {
+    if (failure_) return;
     try {
       result_.emplace(work_());
     } catch (...) {

@@ -23,6 +23,17 @@ class SetCounters final : public Task {
   graph::Network::Counters counters_;
 };
 
+/// A training step: the next may be begun while a GPU makes this one.
+struct Step {
+  std::shared_ptr<NetworkExecutor> executor;
+  OwnedBatch batch;
+  std::vector<int32_t> labels;
+  graph::StepOptions options;
+
+  void begin() { executor->network().begin_step(batch.view(), labels.data(), options); }
+  graph::StepResult operator()() { return executor->network().end_step(); }
+};
+
 class Network : public Napi::ObjectWrap<Network> {
  public:
   static void init(Napi::Env env, Napi::Object exports) {
@@ -84,13 +95,11 @@ class Network : public Napi::ObjectWrap<Network> {
   }
 
   Napi::Value train_step(const Napi::CallbackInfo& info) {
-    return call(info, [&] {
+    return promised(info.Env(), [&] {
       const graph::StepOptions options = read_step_options({info[2], "options"});
       OwnedBatch batch = read_batch({info[0], "batch"}, executor().face().input, executor().buffers());
       std::vector<int32_t> labels = read_labels({info[1], "labels"}, batch.count, executor().face().classes);
-      return [batch = std::move(batch), labels = std::move(labels), options](graph::Network& network) {
-        return network.train_step(batch.view(), labels.data(), options);
-      };
+      return queue(info, Step{executor_, std::move(batch), std::move(labels), options});
     });
   }
 
@@ -161,10 +170,14 @@ class Network : public Napi::ObjectWrap<Network> {
   template <class Read>
   Napi::Value call(const Napi::CallbackInfo& info, Read read) {
     return promised(info.Env(), [&] {
-      auto work = [executor = executor_, work = read()] { return work(executor->network()); };
-      const auto convert = [](Napi::Env env, const auto& result) { return to_js(env, result); };
-      return submit(info.Env(), executor(), info.This().As<Napi::Object>(), std::move(work), convert);
+      return queue(info, [executor = executor_, work = read()] { return work(executor->network()); });
     });
+  }
+
+  template <class Work>
+  Napi::Value queue(const Napi::CallbackInfo& info, Work work) {
+    const auto convert = [](Napi::Env env, const auto& result) { return to_js(env, result); };
+    return submit(info.Env(), executor(), info.This().As<Napi::Object>(), std::move(work), convert);
   }
 
   /// Throws ERR_GOOGLENET_DISPOSED after dispose().

@@ -46,6 +46,9 @@ class NetworkExecutor final : public Executor {
   graph::Network& network() { return *network_; }
 
  protected:
+  size_t most_begun() const override {
+    return network_ ? static_cast<size_t>(network_->steps_in_flight()) : 1;
+  }
   void after_task() override {
     // The first task creates the network; when it fails, nothing else can come.
     if (!network_) return end();

@@ -49,9 +49,14 @@ Network::Network(Definition definition, std::unique_ptr<backends::Backend> backe
 
 Network::~Network() = default;
 
+Plan Network::plan(const PlanKey& key) const {
+  return make_plan(
+      definition_, shapes_, table_,
+      {key.mode, key.batch, key.main_head_only, backend_->capabilities(), backend_->activation_bytes()});
+}
+
 Plan Network::plan(int64_t batch, Mode mode) const {
-  return make_plan(definition_, shapes_, table_,
-                   {mode, batch, false, backend_->capabilities(), backend_->activation_bytes()});
+  return plan({mode, batch, false});
 }
 
 Network::Compiled& Network::compiled(const PlanKey& key) {
@@ -59,18 +64,51 @@ Network::Compiled& Network::compiled(const PlanKey& key) {
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& entry) { return entry.first == key; });
   if (found != plans_.end()) {
     plans_.splice(plans_.begin(), plans_, found);
-    return *plans_.front().second;
+    make_room(*plans_.front().second);
+  } else {
+    plans_.emplace_front(key, compile(key));
+    if (plans_.size() > kPlansKept) plans_.pop_back();
   }
-  auto made = std::make_unique<Compiled>();
-  made->plan = make_plan(
-      definition_, shapes_, table_,
-      {key.mode, key.batch, key.main_head_only, backend_->capabilities(), backend_->activation_bytes()});
-  made->program = backend_->compile(made->plan);
-  ensure(arena_, made->plan.arena_bytes, "activations");
-  ensure(workspace_, static_cast<int64_t>(made->program->workspace()), "workspace");
-  plans_.emplace_front(key, std::move(made));
-  if (plans_.size() > kPlansKept) plans_.pop_back();
   return *plans_.front().second;
+}
+
+std::unique_ptr<Network::Compiled> Network::compile(const PlanKey& key) {
+  auto made = std::make_unique<Compiled>();
+  made->plan = plan(key);
+  try {
+    made->program = backend_->compile(made->plan);
+    make_room(*made);
+    return made;
+  } catch (const Error& error) {
+    if (error.code() != "ERR_GOOGLENET_MEMORY" || backend_->free_memory() < 0) throw;
+    const size_t workspace = made->program ? made->program->workspace() : 0;
+    made.reset();
+    throw Error(error.code(), error.what() + largest_batch(key, static_cast<int64_t>(workspace)));
+  }
+}
+
+void Network::make_room(const Compiled& compiled) {
+  ensure(arena_, compiled.plan.arena_bytes, "activations");
+  ensure(workspace_, static_cast<int64_t>(compiled.program->workspace()), "workspace");
+}
+
+/// For a message: the largest batch below the key's that would fit, its workspace in proportion to the key's.
+std::string Network::largest_batch(const PlanKey& key, int64_t workspace) {
+  arena_.reset();
+  workspace_.reset();
+  const int64_t free = backend_->free_memory();
+  const auto fits = [&](int64_t batch) {
+    const int64_t images = batch * definition_.input.count() * static_cast<int64_t>(sizeof(float));
+    return plan({key.mode, batch, key.main_head_only}).arena_bytes + workspace * batch / key.batch + images <=
+           free;
+  };
+  int64_t largest = 0;
+  for (int64_t too_large = key.batch; too_large - largest > 1;) {
+    const int64_t middle = (largest + too_large) / 2;
+    (fits(middle) ? largest : too_large) = middle;
+  }
+  return largest > 0 ? "; the largest batch that fits has about " + std::to_string(largest) + " images"
+                     : "; not even a batch of one image fits";
 }
 
 void Network::ensure(std::unique_ptr<Memory>& memory, int64_t bytes, const char* purpose) {
@@ -150,7 +188,7 @@ backends::Update Network::update(const StepOptions& options) const {
           .nesterov = options.nesterov};
 }
 
-StepResult Network::train_step(const Batch& batch, const int32_t* labels, const StepOptions& options) {
+void Network::begin_step(const Batch& batch, const int32_t* labels, const StepOptions& options) {
   backend_->enter_thread();
   const int64_t total = table_.total, trainable = table_.trainable;
   if (!gradients_) gradients_ = backend_->allocate(trainable * sizeof(float), "gradients");
@@ -163,17 +201,18 @@ StepResult Network::train_step(const Batch& batch, const int32_t* labels, const 
     average_version_ = ++last_version_;
   }
   Compiled& plan = compiled({Mode::Training, batch.count, false});
-  Metrics metrics;
+  auto begun = std::make_unique<BegunStep>();
   Context run = context(plan, batch, floats(weights_));
   run.labels = labels;
   run.label_smoothing = options.label_smoothing;
   run.gradient_scale = 1.0f / static_cast<float>(options.accumulate_count);
   run.accumulate_gradients = options.accumulate_index > 0;
-  run.metrics = &metrics;
+  run.metrics = &begun->metrics;
   const bool updates = options.accumulate_index + 1 == options.accumulate_count;
   const backends::Update update = this->update(options);
   if (updates) run.update = &update;
   prepare(plan, run, weights_version_);
+  if (begun_.empty()) ended_counters_ = counters_;
   plan.program->step(run);
   counters_.batches++;
   touch_weights();
@@ -184,15 +223,23 @@ StepResult Network::train_step(const Batch& batch, const int32_t* labels, const 
     // The running statistics moved, the weights did not: what this plan prepared stays good.
     plan.prepared_version = weights_version_;
   }
-  backend_->wait();
+  begun->counters = counters_;
+  begun_.push_back(std::move(begun));
+}
+
+StepResult Network::end_step() {
+  const std::unique_ptr<BegunStep> step = std::move(begun_.front());
+  begun_.pop_front();
+  ended_counters_ = step->counters;
+  backend_->finish();
 
   StepResult result;
   for (size_t h = 0; h < definition_.heads.size(); h++) {
-    result.head_losses.push_back(metrics.loss[h]);
-    result.loss += definition_.heads[h].loss_weight * metrics.loss[h];
+    result.head_losses.push_back(step->metrics.loss[h]);
+    result.loss += definition_.heads[h].loss_weight * step->metrics.loss[h];
   }
-  result.top1 = metrics.top1;
-  result.top5 = metrics.top5;
+  result.top1 = step->metrics.top1;
+  result.top5 = step->metrics.top5;
   return result;
 }
 

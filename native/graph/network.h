@@ -1,6 +1,7 @@
 // A network with parameters on a backend: what the addon calls. Not safe for concurrent use; the addon
 // queues.
 #pragma once
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -49,7 +50,13 @@ class Network {
   /// Logits of each head, [count, classes]. In training mode batch statistics are used and the running ones
   /// updated.
   std::vector<std::vector<float>> forward(const Batch& batch, Mode mode, bool averaged, bool main_head_only);
-  StepResult train_step(const Batch& batch, const int32_t* labels, const StepOptions& options);
+  /// A step in two halves, so that the next may be begun while it runs: steps_in_flight() of them at most,
+  /// and no other call between the first that is begun and the last that is ended. Images and labels must
+  /// stay until then.
+  void begin_step(const Batch& batch, const int32_t* labels, const StepOptions& options);
+  /// Of the oldest step that was begun.
+  StepResult end_step();
+  int steps_in_flight() const { return backend_->steps_in_flight(); }
 
   /// Values in file order; only trainable parameters for momentum and gradients.
   std::vector<float> get(TensorSet set, const Parameter& parameter);
@@ -61,7 +68,8 @@ class Network {
     int64_t steps = 0;    // updates made
     int64_t batches = 0;  // training batches seen: keys the dropout masks
   };
-  Counters counters() const { return counters_; }
+  /// As the last step to end left them.
+  Counters counters() const { return begun_.empty() ? counters_ : ended_counters_; }
   void set_counters(const Counters& counters) { counters_ = counters; }
 
   MemoryUse memory() const;
@@ -76,7 +84,16 @@ class Network {
     auto operator<=>(const PlanKey&) const = default;
   };
 
+  struct BegunStep {
+    backends::Metrics metrics;
+    Counters counters;  // after it
+  };
+
   Compiled& compiled(const PlanKey& key);
+  std::unique_ptr<Compiled> compile(const PlanKey& key);
+  Plan plan(const PlanKey& key) const;
+  void make_room(const Compiled& compiled);
+  std::string largest_batch(const PlanKey& key, int64_t workspace);
   backends::Context context(Compiled& compiled, const Batch& batch, float* weights);
   backends::Update update(const StepOptions& options) const;
   void prepare(Compiled& compiled, const backends::Context& context, uint64_t version);
@@ -91,7 +108,8 @@ class Network {
   uint64_t seed_;
   std::unique_ptr<backends::Memory> weights_, momentum_, average_, gradients_, arena_, workspace_;
   std::list<std::pair<PlanKey, std::unique_ptr<Compiled>>> plans_;  // most recently used first
-  Counters counters_;
+  Counters counters_, ended_counters_;
+  std::deque<std::unique_ptr<BegunStep>> begun_;  // and not ended, the oldest first
   uint64_t last_version_ = 0, weights_version_ = 0, average_version_ = 0;
 };
 
