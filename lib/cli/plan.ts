@@ -1,21 +1,18 @@
 import type { Command } from 'commander'
+import type { PlanReport, PlanStep, PlanView, Precision } from '../../binding.js'
+import { viewsOf } from '../planViews.js'
 import { bytes, count } from '../report/format.js'
 import { table } from '../table.js'
-import {
-  addDeviceOptions,
-  addNetworkOptions,
-  type DeviceFlags,
-  deviceOptions,
-  type NetworkFlags,
-  networkOptions,
-  whole,
-} from './arguments.js'
+import { addNetworkOptions, type NetworkFlags, networkOptions, whole } from './arguments.js'
 import { print, printJson } from './output.js'
 
-interface Flags extends NetworkFlags, DeviceFlags {
+interface Flags extends NetworkFlags {
   classes: number
   batch: number
   mode: 'eval' | 'train'
+  heads: 'all' | 'main'
+  device: 'cpu' | 'cuda'
+  precision: Precision
   json?: boolean
 }
 
@@ -23,44 +20,43 @@ export function addPlan(program: Command): void {
   const command = program
     .command('plan')
     .description(
-      'Prints the compiled plan: the operations as they run, and where their buffers lie in memory.',
+      'Prints the compiled plan: the operations as they run, and where their buffers lie in memory. The device need not be there.',
     )
     .option('--batch <n>', 'images in a batch', whole('--batch', 1), 1)
     .option('--mode <mode>', 'eval or train', 'eval')
+    .option('--heads <which>', 'all, or main: without what only the auxiliary heads need (eval)', 'all')
     .option('--classes <n>', 'how many classes', whole('--classes', 1), 1000)
   addNetworkOptions(command)
-  addDeviceOptions(command)
-    .option('--json', 'print one JSON object')
+    .option('--device <name>', 'cpu or cuda', 'cpu')
+    .option('--precision <type>', 'fp32, bf16 or fp16', 'fp32')
+    .option('--json', 'print one JSON object, with every field of every step')
     .addHelpText(
       'after',
       `
 Examples:
   googlenet plan
-  googlenet plan --mode train --batch 32 --json`,
+  googlenet plan --mode train --batch 32 --json
+  googlenet plan --device cuda --precision fp16 --mode train --batch 256`,
     )
     .action(plan)
 }
 
 async function plan(flags: Flags): Promise<void> {
-  const { checkChoice } = await import('../checks.js')
-  const mode = checkChoice('--mode', flags.mode, ['eval', 'train'])
-  const { GoogLeNet } = await import('../network.js')
-  using net = await GoogLeNet.create({
-    classes: flags.classes,
-    ...networkOptions(flags),
-    ...deviceOptions(flags),
-  })
-  const report = await net.plan(flags.batch, mode)
+  const report = await makePlan(flags)
   if (flags.json) return printJson(report)
 
-  const steps = report.steps.map((step, index) => [
-    String(index + 1),
-    step.operation,
-    step.layers.join(' '),
-    step.reads.join(' '),
-    step.writes.join(' '),
-  ])
-  print(table(['step', 'operation', 'layers', 'reads', 'writes'], steps, 5))
+  const steps = report.steps.map((step, index) => {
+    const { reads, writes } = viewsOf(step)
+    return [
+      String(index + 1),
+      step.operation,
+      step.layers.join(' '),
+      details(step),
+      text(reads),
+      text(writes),
+    ]
+  })
+  print(table(['step', 'operation', 'layers', 'how', 'reads', 'writes'], steps, 6))
   print()
   const buffers = report.buffers.map((buffer) => [
     buffer.name,
@@ -71,5 +67,47 @@ async function plan(flags: Flags): Promise<void> {
   ])
   print(table(['buffer', 'size', 'offset', 'from step', 'to step'], buffers, 1))
   print()
-  print(`The arena takes ${bytes(report.arenaBytes)} for a batch of ${flags.batch}, mode ${mode}.`)
+  print(
+    `The arena takes ${bytes(report.arenaBytes)} for a batch of ${flags.batch}, mode ${flags.mode}; ` +
+      `without sharing it would take ${bytes(report.unsharedBytes)}.`,
+  )
+}
+
+async function makePlan(flags: Flags): Promise<PlanReport> {
+  const { checkChoice, checkNumber } = await import('../checks.js')
+  const options = {
+    device: checkChoice('--device', flags.device, ['cpu', 'cuda']),
+    precision: checkChoice('--precision', flags.precision, ['fp32', 'bf16', 'fp16']),
+    batch: checkNumber('--batch', flags.batch, { min: 1, max: 65535, whole: true }),
+    mode: checkChoice('--mode', flags.mode, ['eval', 'train']),
+    mainHeadOnly: checkChoice('--heads', flags.heads, ['all', 'main']) === 'main',
+  }
+  const { checkModelOptions, defineNetwork } = await import('../options.js')
+  const { asGoogLeNetError } = await import('../errors.js')
+  const definition = defineNetwork(checkModelOptions({ classes: flags.classes, ...networkOptions(flags) }))
+  const { binding } = await import('../native.js')
+  try {
+    return binding.plan(definition, options)
+  } catch (error) {
+    throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'cannot plan the network')
+  }
+}
+
+function details({ window, ...step }: PlanStep): string {
+  return [
+    window && `${window.kernel}x${window.kernel}${window.stride > 1 ? `/${window.stride}` : ''}`,
+    step.fold && 'BatchNorm',
+    step.relu && 'ReLU',
+    step.accumulate && 'adds',
+  ]
+    .filter(Boolean)
+    .join(' ')
+}
+
+const text = (views: readonly PlanView[]): string => views.map(shown).join(' ')
+
+/** A buffer's name, and which of its channels. */
+function shown({ buffer, channels, padding, offset, stride }: PlanView): string {
+  if (channels === stride) return buffer
+  return `${buffer}[${offset}:${offset + channels}${padding > 0 ? `+${padding}` : ''} of ${stride}]`
 }
