@@ -20,7 +20,7 @@ template <class Value, class Combine>
 __device__ Value reduce(Value value, Combine combine) {
   __shared__ Value shared[kBlockThreads];
   shared[threadIdx.x] = value;
-  for (int half = kBlockThreads / 2; half > 0; half /= 2) {
+  for (unsigned half = kBlockThreads / 2; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.x < half) {
       shared[threadIdx.x] = combine(shared[threadIdx.x], shared[threadIdx.x + half]);

@@ -1,0 +1,18 @@
+// What is checked, by name: each runs one random scene, and throws std::runtime_error when a kernel is wrong.
+#pragma once
+#include "scene.h"
+
+namespace emulated {
+
+void check_input(Scene& scene);
+void check_element_wise(Scene& scene);
+void check_max_pool(Scene& scene);
+void check_average_pool(Scene& scene);
+void check_batch_norm(Scene& scene);
+void check_batch_norm_backward(Scene& scene);
+void check_batch_norm_inference(Scene& scene);
+void check_softmax(Scene& scene);
+void check_weights(Scene& scene);
+void check_optimizer(Scene& scene);
+
+}  // namespace emulated

@@ -1,0 +1,159 @@
+#include <ucontext.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+namespace emulated {
+namespace {
+
+constexpr size_t kStack = 64 << 10;  // bytes of a fiber, those of the address sanitizer's checks included
+constexpr unsigned kMostThreads = 1024, kMostBlocks = 65535;  // of a block; of a grid's y and z
+
+struct Fiber {
+  enum class State { Idle, Running, Waiting, Ended } state = State::Idle;
+  ucontext_t context;
+  std::unique_ptr<std::byte[]> stack = std::make_unique<std::byte[]>(kStack);
+};
+
+std::vector<std::unique_ptr<Fiber>> fibers;
+Fiber* current = nullptr;
+ucontext_t scheduler;
+const std::function<void()>* thread_body = nullptr;
+
+void leave(Fiber::State state) {
+  current->state = state;
+  swapcontext(&current->context, &scheduler);
+}
+
+void live() {
+  for (;;) {
+    (*thread_body)();
+    leave(Fiber::State::Ended);
+  }
+}
+
+void enter(Fiber& fiber) {
+  if (fiber.state == Fiber::State::Idle) {
+    getcontext(&fiber.context);
+    fiber.context.uc_stack = {.ss_sp = fiber.stack.get(), .ss_flags = 0, .ss_size = kStack};
+    makecontext(&fiber.context, live, 0);
+  }
+  fiber.state = Fiber::State::Running;
+  current = &fiber;
+  swapcontext(&scheduler, &fiber.context);
+}
+
+unsigned in_order(unsigned index, unsigned count) {
+  return order == Order::Forward ? index : count - 1 - index;
+}
+
+void run_block() {
+  const unsigned threads = blockDim.x * blockDim.y * blockDim.z;
+  while (fibers.size() < threads) fibers.push_back(std::make_unique<Fiber>());
+  unsigned ended = 0;
+  while (ended < threads) {
+    ended = 0;
+    for (unsigned i = 0; i < threads; i++) {
+      const unsigned index = in_order(i, threads);
+      threadIdx = {index % blockDim.x, index / blockDim.x % blockDim.y, index / blockDim.x / blockDim.y};
+      enter(*fibers[index]);
+      if (fibers[index]->state == Fiber::State::Ended) ended++;
+    }
+    if (ended > 0 && ended < threads) throw std::runtime_error("__syncthreads() not reached by all threads");
+  }
+}
+
+}  // namespace
+
+cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& thread) {
+  blockDim = config.blockDim;
+  gridDim = config.gridDim;
+  const uint64_t threads = uint64_t{blockDim.x} * blockDim.y * blockDim.z;
+  const uint64_t blocks = uint64_t{gridDim.x} * gridDim.y * gridDim.z;
+  if (threads == 0 || threads > kMostThreads || blocks == 0 || gridDim.x > INT32_MAX ||
+      gridDim.y > kMostBlocks || gridDim.z > kMostBlocks) {
+    return cudaErrorInvalidConfiguration;
+  }
+  thread_body = &thread;
+  for (unsigned i = 0; i < blocks; i++) {
+    const unsigned index = in_order(i, static_cast<unsigned>(blocks));
+    blockIdx = {index % gridDim.x, index / gridDim.x % gridDim.y, index / gridDim.x / gridDim.y};
+    run_block();
+  }
+  return cudaSuccess;
+}
+
+}  // namespace emulated
+
+void __syncthreads() {
+  emulated::leave(emulated::Fiber::State::Waiting);
+}
+
+// ---- the part of the runtime that the backend's own files call
+
+extern "C" {
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  *memory = std::malloc(bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
+  return cudaMalloc(memory, bytes);
+}
+cudaError_t cudaFreeHost(void* memory) {
+  return cudaFree(memory);
+}
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+cudaError_t cudaMemGetInfo(size_t*, size_t*) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaGetLastError() {
+  return cudaSuccess;
+}
+const char* cudaGetErrorString(cudaError_t) {
+  return "a launch that no card takes";
+}
+const char* cudaGetErrorName(cudaError_t) {
+  return "emulated";
+}
+}

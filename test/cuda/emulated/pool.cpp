@@ -1,0 +1,131 @@
+#include <cmath>
+#include <limits>
+
+#include "checks.h"
+
+namespace emulated {
+namespace {
+
+graph::Window random_window(Scene& scene) {
+  constexpr int64_t kKinds[][3] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {5, 3, 0},
+                                   {3, 2, 0}, {7, 7, 0}, {4, 3, 2}};
+  const auto& [kernel, stride, padding] = kKinds[scene.integer(0, 6)];
+  graph::Window w;
+  w.batch = scene.integer(1, 3);
+  const int64_t channels = scene.coin() ? scene.integer(1, 30) : scene.integer(1, 20) * 8;
+  w.in = {channels, scene.integer(kernel, 16), scene.integer(kernel, 16)};
+  w.out = {channels, graph::window_output(w.in.height, kernel, stride, padding),
+           graph::window_output(w.in.width, kernel, stride, padding)};
+  w.kernel = kernel;
+  w.stride = stride;
+  w.padding = padding;
+  return w;
+}
+
+/// Calls body(input row, position in the window) for every input pixel under a window.
+template <class Body>
+void each_under(const graph::Window& w, int64_t window, Body body) {
+  const int64_t n = window / w.out.pixels(), oy = window / w.out.width % w.out.height;
+  const int64_t ox = window % w.out.width;
+  for (int64_t position = 0; position < w.kernel * w.kernel; position++) {
+    const int64_t y = oy * w.stride - w.padding + position / w.kernel;
+    const int64_t x = ox * w.stride - w.padding + position % w.kernel;
+    if (y < 0 || x < 0 || y >= w.in.height || x >= w.in.width) continue;
+    body((n * w.in.height + y) * w.in.width + x, position);
+  }
+}
+
+/// What every window hands back, scattered: share(window, position, channel) of each pixel under it.
+template <class Share>
+std::vector<double> scatter(const graph::Window& w, Share share) {
+  std::vector<double> sums(w.batch * w.in.count());
+  for (int64_t window = 0; window < w.batch * w.out.pixels(); window++) {
+    each_under(w, window, [&](int64_t row, int64_t position) {
+      for (int64_t c = 0; c < w.in.channels; c++) {
+        sums[row * w.in.channels + c] += share(window, position, c);
+      }
+    });
+  }
+  return sums;
+}
+
+}  // namespace
+
+void check_max_pool(Scene& scene) {
+  const graph::Window w = random_window(scene);
+  const int64_t in_rows = w.batch * w.in.pixels(), out_rows = w.batch * w.out.pixels();
+  if (scene.coin()) {
+    const View x = scene.view(in_rows, w.in.channels), y = scene.output(out_rows, w.in.channels);
+    View argmax;
+    if (scene.coin()) argmax = scene.view(out_rows, w.in.channels, Element::Byte);
+    // Few values: ties. NaN wins, and minus infinity is found too.
+    scene.fill(x, [&](int64_t, int64_t) {
+      const int64_t kind = scene.integer(0, 60);
+      return kind == 0   ? std::numeric_limits<double>::quiet_NaN()
+             : kind < 40 ? -std::numeric_limits<double>::infinity()
+                         : static_cast<double>(scene.integer(-2, 2));
+    });
+    scene.run(step::MaxPool{w, x, y, argmax});
+    const auto best = [&](int64_t row, int64_t c) {
+      double value = 0;
+      int64_t where = -1;
+      each_under(w, row, [&](int64_t r, int64_t position) {
+        const double v = scene.before(x, r, c);
+        if (where >= 0 && !(v > value) && !std::isnan(v)) return;
+        if (std::isnan(value)) return;
+        value = v;
+        where = position;
+      });
+      return std::pair(value, where);
+    };
+    scene.expect("output", y, [&](int64_t row, int64_t c) { return best(row, c).first; });
+    if (argmax.buffer >= 0) {
+      scene.expect("argmax", argmax, [&](int64_t row, int64_t c) -> double {
+        const auto [value, where] = best(row, c);
+        return std::isnan(value) ? scene.after(argmax, row, c) : static_cast<double>(where);
+      });
+    }
+  } else {
+    const bool accumulate = scene.coin();
+    const View argmax = scene.view(out_rows, w.in.channels, Element::Byte);
+    scene.fill(argmax, [&](int64_t, int64_t) { return scene.integer(0, w.kernel * w.kernel - 1); });
+    const View dy = scene.view(out_rows, w.in.channels);
+    const View dx = accumulate ? scene.view(in_rows, w.in.channels) : scene.output(in_rows, w.in.channels);
+    scene.run(step::MaxPoolBackward{w, argmax, dy, dx, accumulate});
+    const auto sums = scatter(w, [&](int64_t window, int64_t position, int64_t c) {
+      return scene.before(argmax, window, c) == position ? scene.before(dy, window, c) : 0;
+    });
+    scene.expect("gradient", dx, [&](int64_t row, int64_t c) {
+      return (accumulate ? scene.before(dx, row, c) : 0) + sums[row * w.in.channels + c];
+    });
+  }
+  scene.expect_nothing_else();
+}
+
+void check_average_pool(Scene& scene) {
+  const graph::Window w = random_window(scene);
+  const int64_t in_rows = w.batch * w.in.pixels(), out_rows = w.batch * w.out.pixels();
+  const double share = 1.0 / static_cast<double>(w.kernel * w.kernel);
+  if (scene.coin()) {
+    const View x = scene.view(in_rows, w.in.channels), y = scene.output(out_rows, w.in.channels);
+    scene.run(step::AveragePool{w, x, y});
+    scene.expect("output", y, [&](int64_t row, int64_t c) {
+      double sum = 0;
+      each_under(w, row, [&](int64_t r, int64_t) { sum += scene.before(x, r, c); });
+      return sum * share;
+    });
+  } else {
+    const bool accumulate = scene.coin();
+    const View dy = scene.view(out_rows, w.in.channels);
+    const View dx = accumulate ? scene.view(in_rows, w.in.channels) : scene.output(in_rows, w.in.channels);
+    scene.run(step::AveragePoolBackward{w, dy, dx, accumulate});
+    const auto sums =
+        scatter(w, [&](int64_t window, int64_t, int64_t c) { return scene.before(dy, window, c) * share; });
+    scene.expect("gradient", dx, [&](int64_t row, int64_t c) {
+      return (accumulate ? scene.before(dx, row, c) : 0) + sums[row * w.in.channels + c];
+    });
+  }
+  scene.expect_nothing_else();
+}
+
+}  // namespace emulated
