@@ -6,6 +6,7 @@
  *   npm run test:gpu                 all of it
  *   npm run test:gpu -- -t oneWord   what matches, as vitest's -t
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn } from './setup/stamp.mjs'
 import { root, Tally } from './tally.mjs'
@@ -21,5 +22,11 @@ tally.runVitest(files, {
   // One file at a time: they share the card, and its memory is measured.
   args: ['--maxWorkers=1', ...process.argv.slice(2), ...files],
 })
+if (tally.passed === 0 && existsSync('/dev/nvidiactl')) {
+  console.log(
+    'There is a GPU and nothing ran on it: a failure, and its reason above. `googlenet doctor` says more.',
+  )
+  tally.failed++
+}
 console.log(String(tally))
 process.exitCode = tally.failed > 0 ? 1 : 0
