@@ -66,8 +66,9 @@ function printReport({ package: self, cpu, memory, addon, gpu, missing }: Machin
     const mark = (found: boolean) => (found ? good : wanted ? bad : none)
     if (driver) line(good, 'CUDA', `${driver} is the newest that the driver supports`)
     for (const { name, version, path, lookedIn } of libraries) {
-      const text = path ? `${version} in ${path}`.trim() : `not found in ${lookedIn.join(', ')}`
-      line(mark(path !== ''), name, text)
+      const found = path !== ''
+      const text = found ? `${version} in ${path}`.trim() : `${name} not found in ${lookedIn.join(', ')}`
+      if (found || wanted) line(mark(found), name.replace(/\.so.*/, ''), text)
     }
     for (const [number, card] of cards.entries()) line(good, `cuda:${number}`, describeCard(card))
     line(mark(problem === ''), 'module', problem || module)
