@@ -23,6 +23,7 @@ import {
   defineNetwork,
   type ResolvedOptions,
   type RunOptions,
+  stepsAtOnce,
 } from './options.js'
 import { CallQueue } from './queue.js'
 import { checkStepOptions, type TrainStepOptions } from './steps.js'
@@ -146,7 +147,8 @@ export class GoogLeNet {
     const batch = checkImages(images, this.options)
     checkLabels(labels, batch.shape[0], classes)
     const step = checkStepOptions(options)
-    return this.#call('trainStep', (native) => native.trainStep(batch, labels, step), options.signal)
+    const call = (native: Network) => native.trainStep(batch, labels, step)
+    return this.#call('trainStep', call, options.signal, stepsAtOnce(this.options.device))
   }
 
   /** Of the last training step (of the batches accumulated so far), by parameter name. */
@@ -322,10 +324,15 @@ export class GoogLeNet {
     )
   }
 
-  async #call<T>(doing: string, call: (native: Network) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async #call<T>(
+    doing: string,
+    call: (native: Network) => Promise<T>,
+    signal?: AbortSignal,
+    atOnce = 1,
+  ): Promise<T> {
     this.#checkUsable()
     try {
-      return await this.#queue.run(() => call(this.#native), signal)
+      return await this.#queue.run(() => call(this.#native), signal, atOnce)
     } catch (error) {
       throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', doing)
     }

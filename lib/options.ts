@@ -69,6 +69,9 @@ export interface ResolvedOptions extends ModelOptions {
   readonly planCache: string
 }
 
+/** Training steps that may be under way: a GPU gets the next before it has made the last. */
+export const stepsAtOnce = (device: Device): number => (device === 'cpu' ? 1 : 2)
+
 /** Options checked and completed; the device is still as asked for. */
 export type CheckedOptions = ModelOptions & Required<RunOptions>
 

@@ -1,29 +1,36 @@
 import { shown } from './checks.js'
 import { GoogLeNetError } from './errors.js'
 
-/** Runs calls one after another, in the order in which they came. */
+/** Runs calls in the order in which they came: one after another, but for those that may run beside each other. */
 export class CallQueue {
-  #last: Promise<void> = Promise.resolve()
+  /** When the last call that ran alone has ended. */
+  #alone: Promise<void> = Promise.resolve()
+  /** When the last call has begun. */
+  #begun: Promise<unknown> = Promise.resolve()
+  /** When those that came after the last that ran alone have ended: as many as a next one must know of. */
+  #beside: Promise<void>[] = []
 
   /**
-   * The result of `call` once its turn has come. A call that has begun is not broken off.
+   * The result of `call` once its turn has come. A call that has begun is not broken off. Of calls in a row that say
+   * so, `atOnce` may be under way.
    *
    * @throws ERR_GOOGLENET_ABORTED, at once, when the signal fires before the call has begun.
    */
-  run<T>(call: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(call: () => T | Promise<T>, signal?: AbortSignal, atOnce = 1): Promise<T> {
     checkNotAborted(signal)
     return new Promise<T>((resolve, reject) => {
       const abort = () => reject(abortedError(signal))
       signal?.addEventListener('abort', abort, { once: true })
-      this.#last = this.#last.then(async () => {
+      const before = atOnce > 1 ? this.#beside.slice(0, 1 - atOnce) : this.#beside
+      const begun = Promise.all([this.#alone, this.#begun, ...before]).then(() => {
         signal?.removeEventListener('abort', abort)
-        if (signal?.aborted) return
-        try {
-          resolve(await call())
-        } catch (error) {
-          reject(error)
-        }
+        const running = signal?.aborted ? undefined : (async () => call())()
+        return { ended: running?.then(resolve, reject) }
       })
+      const ended = begun.then((turn) => turn.ended)
+      this.#begun = begun
+      this.#beside = atOnce > 1 ? [...this.#beside, ended].slice(-atOnce) : []
+      if (atOnce === 1) this.#alone = ended
     })
   }
 }

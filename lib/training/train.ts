@@ -1,9 +1,10 @@
-import type { Loader } from '../../binding.js'
+import type { Loader, StepMetrics } from '../../binding.js'
 import { type Batch, batches, trainedSamples } from '../data/batches.js'
 import { checkPictureChannels, openLoader } from '../data/loader.js'
 import type { DataSet } from '../data/source.js'
 import { GoogLeNetError } from '../errors.js'
 import type { GoogLeNet, WeightsChoice } from '../network.js'
+import { stepsAtOnce } from '../options.js'
 import { checkSameTraining, type FoundCheckpoint, findCheckpoint } from './checkpoint.js'
 import { type EvaluationReport, evaluateInParts } from './evaluate.js'
 import type { EpochRecord, TrainEvent } from './events.js'
@@ -34,6 +35,20 @@ export function train(net: GoogLeNet, data: DataSet, options: TrainOptions = {})
   return new Training(net, data, checkTrainOptions(net, data, options)).run()
 }
 
+/** A step of training: its batches, those of them with pictures, and what gives the metrics of these. */
+interface BegunStep {
+  group: readonly Batch[]
+  readable: readonly Batch[]
+  metrics: readonly (() => Promise<StepMetrics>)[]
+}
+
+/** Calls at once, and gives what was made when it is asked for. */
+function start<T>(make: () => Promise<T>): () => Promise<T> {
+  const made = make()
+  made.catch(() => {}) // nobody asks when the events are no longer read
+  return () => made
+}
+
 class Training {
   readonly #net: GoogLeNet
   readonly #data: DataSet
@@ -41,10 +56,12 @@ class Training {
   /** Samples of an epoch that are trained on. */
   readonly #samples: number
   readonly #stepsPerEpoch: number
+  readonly #stepsAtOnce: number
   #state: TrainingState
   #folder: RunFolder | undefined
   readonly #speed = new Speed()
   readonly #told = new Set<string>()
+  #lastStepEnded = 0
 
   constructor(net: GoogLeNet, data: DataSet, options: CheckedTrainOptions) {
     const { batchSize, accumulate, seed } = options
@@ -53,6 +70,7 @@ class Training {
     this.#options = options
     this.#samples = trainedSamples(data.train.length, batchSize)
     this.#stepsPerEpoch = Math.ceil(this.#samples / (batchSize * accumulate))
+    this.#stepsAtOnce = stepsAtOnce(net.options.device)
     const setup = { batchSize, accumulate, seed, samples: data.train.length, classes: data.classes }
     this.#state = beginTraining(setup)
   }
@@ -105,8 +123,12 @@ class Training {
   /** Whether an error came while pictures were read or judged: then the state is whole, and worth keeping. */
   #isBetweenSteps(error: unknown): boolean {
     const { code } = error as GoogLeNetError
-    if (code === 'ERR_GOOGLENET_DATA') return this.#state.epochSums.samples > 0
-    return code === 'ERR_GOOGLENET_PICTURE' || this.#isAbort(error)
+    return this.#isOfReading(error) && (code !== 'ERR_GOOGLENET_DATA' || this.#state.epochSums.samples > 0)
+  }
+
+  #isOfReading(error: unknown): boolean {
+    const { code } = error as GoogLeNetError
+    return code === 'ERR_GOOGLENET_DATA' || code === 'ERR_GOOGLENET_PICTURE' || this.#isAbort(error)
   }
 
   async *#runEpoch(loader: Loader): Events {
@@ -146,50 +168,59 @@ class Training {
       ...(signal && { signal }),
     })
     let group: Batch[] = []
-    let began = performance.now()
-    for await (const batch of stream) {
-      group.push(batch)
-      if (group.length < accumulate && batch.position < this.#samples) continue
-      const trained = await this.#step(group)
-      const seconds = (performance.now() - began) / 1000
-      began += seconds * 1000
-      this.#speed.add(trained, seconds)
-      state.seconds += seconds
-      yield* this.#tell(group.flatMap(({ skipped }) => skipped))
-      yield* this.#report()
-      if (this.#steps % checkpointEvery === 0 && state.position < this.#samples) yield* this.#save()
-      group = []
+    const underWay: BegunStep[] = []
+    this.#lastStepEnded = performance.now()
+    try {
+      for await (const batch of stream) {
+        group.push(batch)
+        if (group.length < accumulate && batch.position < this.#samples) continue
+        underWay.push(this.#beginStep(group, this.#steps + underWay.length))
+        group = []
+        // A checkpoint holds the state between two steps.
+        const isDue = (this.#steps + underWay.length) % checkpointEvery === 0
+        while (underWay.length > (isDue ? 0 : this.#stepsAtOnce - 1)) yield* this.#endStep(underWay.shift()!)
+        if (isDue && state.position < this.#samples) yield* this.#save()
+      }
+    } catch (error) {
+      if (this.#isOfReading(error)) for (const step of underWay) yield* this.#endStep(step)
+      throw error
     }
+    for (const step of underWay) yield* this.#endStep(step)
   }
 
-  /** One update from a group of batches; the images that it saw. Not broken off by the signal. */
-  async #step(group: readonly Batch[]): Promise<number> {
-    const state = this.#state
+  /** One update from a group of batches, the `number`-th since the training began. Not broken off by the signal. */
+  #beginStep(group: readonly Batch[], number: number): BegunStep {
     const { momentum, weightDecay, nesterov, labelSmoothing } = this.#options
-    const learningRate = this.#learningRate(this.#steps)
-    const averageDecay = Math.min(this.#options.averageDecay, (1 + this.#steps) / (10 + this.#steps))
+    const learningRate = this.#learningRate(number)
+    const averageDecay = Math.min(this.#options.averageDecay, (1 + number) / (10 + number))
+    const options = { learningRate, momentum, weightDecay, nesterov, labelSmoothing, averageDecay }
     const readable = group.filter(({ labels }) => labels.length > 0)
-    let trained = 0
-    for (const [index, { images, labels }] of readable.entries()) {
+    const makers = readable.map(({ images, labels }, index) => () => {
       const accumulate = { index, count: readable.length }
-      const options = {
-        learningRate,
-        momentum,
-        weightDecay,
-        nesterov,
-        labelSmoothing,
-        averageDecay,
-        accumulate,
-      }
-      const metrics = await this.#net.trainStep(images, labels, options)
-      if (!Number.isFinite(metrics.loss)) throw this.#diverged('loss', metrics.loss)
-      addBatch(state.epochSums, metrics, labels.length)
-      addBatch(state.reportSums, metrics, labels.length)
+      return this.#net.trainStep(images, labels, { ...options, accumulate })
+    })
+    return { group, readable, metrics: this.#stepsAtOnce > 1 ? makers.map(start) : makers }
+  }
+
+  async *#endStep({ group, readable, metrics }: BegunStep): Events {
+    const state = this.#state
+    let trained = 0
+    for (const [index, { labels }] of readable.entries()) {
+      const found = await metrics[index]!()
+      if (!Number.isFinite(found.loss)) throw this.#diverged('loss', found.loss)
+      addBatch(state.epochSums, found, labels.length)
+      addBatch(state.reportSums, found, labels.length)
       trained += labels.length
     }
     state.position = group.at(-1)!.position
     state.skipped += group.reduce((sum, { skipped }) => sum + skipped.length, 0)
-    return trained
+    const now = performance.now()
+    const seconds = (now - this.#lastStepEnded) / 1000
+    this.#lastStepEnded = now
+    this.#speed.add(trained, seconds)
+    state.seconds += seconds
+    yield* this.#tell(group.flatMap(({ skipped }) => skipped))
+    yield* this.#report()
   }
 
   *#tell(skipped: Batch['skipped']): Generator<TrainEvent> {

@@ -23,6 +23,43 @@ describe('a queue of calls', () => {
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends'])
   })
 
+  it('has as many under way as calls in a row allow, and none beside one that allows no other', async () => {
+    const queue = new CallQueue()
+    const log: string[] = []
+    const call = (name: string, ms: number, atOnce?: number) =>
+      queue.run(
+        async () => {
+          log.push(`+${name}`)
+          await pause(ms)
+          log.push(`-${name}`)
+        },
+        undefined,
+        atOnce,
+      )
+    await Promise.all([
+      call('a', 20, 2),
+      call('b', 40, 2),
+      call('c', 1, 2),
+      call('alone', 1),
+      call('d', 20, 2),
+      call('e', 1, 2),
+    ])
+    expect(log.join(' ')).toBe('+a +b -a +c -c -b +alone -alone +d +e -e -d')
+  })
+
+  it('goes on after calls at once that fail or are taken back', async () => {
+    const queue = new CallQueue()
+    const controller = new AbortController()
+    const failing = queue.run(() => Promise.reject(new Error('rejected')), undefined, 2)
+    const good = queue.run(() => pause(5, 'good'), undefined, 2)
+    const taken = queue.run(() => 'never', controller.signal, 2)
+    const last = queue.run(() => 'last', undefined, 2)
+    controller.abort()
+    await expect(taken).rejects.toEqual(aborted)
+    await expect(failing).rejects.toThrow('rejected')
+    await expect(Promise.all([good, last])).resolves.toEqual(['good', 'last'])
+  })
+
   it('goes on after a call that fails', async () => {
     const queue = new CallQueue()
     const failing = queue.run(() => Promise.reject(new Error('rejected')))
