@@ -329,6 +329,26 @@ export class Loader {
   dispose(): void
 }
 
+/** A picture that was packed: a JPEG, and the pixels that it had before; or why it could not be read. */
+export type PackedPicture =
+  | { jpeg: Uint8Array; width: number; height: number; failure?: undefined }
+  | { failure: string; jpeg?: undefined }
+
+/** Makes pictures smaller and writes them as JPEG. Collected without dispose(), a packer ends as by dispose(). */
+export class Packer {
+  /** `threads` 0 means every core that the process may use. */
+  constructor(options: { threads: number })
+  /**
+   * The shorter side becomes `shortSide` pixels at most (0 keeps every size), by the loader's filter; nothing is made
+   * larger. Every picture is decoded whole; a JPEG of one scan, grey or YCbCr, that is small enough stays byte for
+   * byte as it was, all else is encoded anew without metadata, with a quality of 1 to 100. In the order of `sources`.
+   * Rejects for wrong arguments (ERR_GOOGLENET_OPTION), without memory and after dispose().
+   */
+  pack(sources: PictureSource[], options: { shortSide: number; quality: number }): Promise<PackedPicture[]>
+  /** The call under way ends; those behind it, and later ones, are refused with ERR_GOOGLENET_DISPOSED. */
+  dispose(): void
+}
+
 /** The module that runs networks on a GPU, and what it finds. */
 export interface CudaReport {
   /** Where the module is looked for: beside the addon. */

@@ -12,6 +12,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     googlenet::addon::init_network(env, exports);
     googlenet::addon::init_plan(env, exports);
     googlenet::addon::init_loader(env, exports);
+    googlenet::addon::init_packer(env, exports);
     return exports;
   });
 }

@@ -7,6 +7,7 @@ namespace googlenet::addon {
 void init_network(Napi::Env env, Napi::Object exports);
 void init_plan(Napi::Env env, Napi::Object exports);
 void init_loader(Napi::Env env, Napi::Object exports);
+void init_packer(Napi::Env env, Napi::Object exports);
 void init_system(Napi::Env env, Napi::Object exports);
 
 }  // namespace googlenet::addon

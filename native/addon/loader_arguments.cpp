@@ -34,13 +34,16 @@ images::Source read_source(const Field& source) {
 
 }  // namespace
 
+int read_threads(const Field& threads) {
+  const int64_t count = threads.integer(0, kMaxThreads);
+  return count == 0 ? usable_cores() : static_cast<int>(count);
+}
+
 LoaderOptions read_loader_options(const Field& options) {
-  const int64_t threads = options["threads"].integer(0, kMaxThreads);
   const Field channels = options["channels"];
   const int64_t count = channels.integer(1, 3);
   if (count == 2) channels.refuse("ERR_GOOGLENET_OPTION", "must be 1 or 3");
-  return {.threads = threads == 0 ? usable_cores() : static_cast<int>(threads),
-          .channels = static_cast<int>(count)};
+  return {.threads = read_threads(options["threads"]), .channels = static_cast<int>(count)};
 }
 
 images::Transform read_transform(const Field& transform) {
@@ -70,6 +73,12 @@ std::vector<images::Request> read_pictures(const Field& pictures) {
     read[i] = {read_source(picture["source"]),
                static_cast<uint64_t>(picture["index"].integer(0, kMaxSafeInteger))};
   }
+  return read;
+}
+
+std::vector<images::Source> read_sources(const Field& sources) {
+  std::vector<images::Source> read(sources.length(kMaxPictures));
+  for (uint32_t i = 0; i < read.size(); i++) read[i] = read_source(sources.at(i));
   return read;
 }
 

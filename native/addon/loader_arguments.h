@@ -1,4 +1,4 @@
-// What the methods of `Loader` take, read and copied.
+// What the methods of `Loader` and `Packer` take, read and copied.
 #pragma once
 #include <vector>
 
@@ -12,9 +12,12 @@ struct LoaderOptions {
   int channels;
 };
 
+/// 0 is every core that the process may use.
+int read_threads(const Field& threads);
 LoaderOptions read_loader_options(const Field& options);
 images::Transform read_transform(const Field& transform);
 /// The bytes of pictures in memory are copied.
 std::vector<images::Request> read_pictures(const Field& pictures);
+std::vector<images::Source> read_sources(const Field& sources);
 
 }  // namespace googlenet::addon

@@ -1,9 +1,7 @@
 // One thread's decoder: from where a picture is to the pixels of one sample.
 #pragma once
-#include <memory>
-
 #include "images/bytes.h"
-#include "images/reader.h"
+#include "images/formats.h"
 #include "images/view.h"
 
 namespace googlenet::images {
@@ -17,12 +15,9 @@ class Decoder {
   void decode(const Source& source, const Transform& transform, uint64_t index, uint8_t* out);
 
  private:
-  Reader& reader_of(std::span<const uint8_t> bytes);
-
   int channels_;
   ByteReader bytes_;
-  std::unique_ptr<Reader> jpeg_;
-  std::unique_ptr<Reader> png_;
+  Formats formats_;
   Resizer resizer_;
 };
 

@@ -51,6 +51,7 @@ class JpegReader final : public Reader {
   JpegReader& operator=(const JpegReader&) = delete;
 
   Extent open(std::span<const uint8_t> bytes) override;
+  bool is_plain_jpeg() const override;
   void read(const Target& target, Resizer& resizer) override;
 
  private:
@@ -126,11 +127,18 @@ Extent JpegReader::open(std::span<const uint8_t> bytes) {
   return picture;
 }
 
+bool JpegReader::is_plain_jpeg() const {
+  const J_COLOR_SPACE space = decompress_.jpeg_color_space;
+  return decompress_.progressive_mode == 0 && decompress_.comps_in_scan == decompress_.num_components &&
+         (space == JCS_GRAYSCALE || space == JCS_YCbCr);
+}
+
 void JpegReader::choose_format(const Target& target) {
-  const double shorter = std::min(target.box.right - target.box.left, target.box.bottom - target.box.top);
+  const double reduction = std::min((target.box.right - target.box.left) / target.width,
+                                    (target.box.bottom - target.box.top) / target.height);
   decompress_.scale_denom = 8;
   decompress_.scale_num = 8;
-  while (decompress_.scale_num > 1 && shorter * (decompress_.scale_num / 2) / 8 >= kKept * target.size) {
+  while (decompress_.scale_num > 1 && reduction * (decompress_.scale_num / 2) / 8 >= kKept) {
     decompress_.scale_num /= 2;
   }
   switch (decompress_.jpeg_color_space) {

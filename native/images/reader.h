@@ -28,6 +28,8 @@ class Reader {
   virtual ~Reader() = default;
   /// Reads the header. `bytes` must outlive the read() that follows. Throws unreadable(...).
   virtual Extent open(std::span<const uint8_t> bytes) = 0;
+  /// Whether what was opened is a JPEG of one scan, grey or YCbCr: what can be read fastest.
+  virtual bool is_plain_jpeg() const { return false; }
   /// Decodes what `target` needs of the picture that was opened, through `resizer`. Throws unreadable(...).
   virtual void read(const Target& target, Resizer& resizer) = 0;
 };

@@ -117,19 +117,19 @@ void Filter::build(int in, double low, double high, int out, bool mirror) {
 
 void Resizer::begin(Extent picture, const Target& target) {
   target_ = target;
-  horizontal_.build(picture.width, target.box.left, target.box.right, target.size, target.flip);
-  vertical_.build(picture.height, target.box.top, target.box.bottom, target.size, false);
+  horizontal_.build(picture.width, target.box.left, target.box.right, target.width, target.flip);
+  vertical_.build(picture.height, target.box.top, target.box.bottom, target.height, false);
   pushed_ = vertical_.reach.first;
   written_ = 0;
-  held_stride_ = static_cast<size_t>(target.size) * target.channels + kRowPadding;
+  held_stride_ = static_cast<size_t>(target.width) * target.channels + kRowPadding;
   held_.resize(held_stride_ * vertical_.taps);
 }
 
 void Resizer::push(const uint8_t* row) {
   const auto resize_row = target_.channels == 1 ? resize_row_grey : resize_row_rgb;
-  resize_row(row, horizontal_, target_.size, held_row(pushed_));
+  resize_row(row, horizontal_, target_.width, held_row(pushed_));
   ++pushed_;
-  while (written_ < target_.size && vertical_.spans[written_].end() <= pushed_) write_row(written_++);
+  while (written_ < target_.height && vertical_.spans[written_].end() <= pushed_) write_row(written_++);
 }
 
 uint8_t* Resizer::held_row(int row) {
@@ -137,7 +137,7 @@ uint8_t* Resizer::held_row(int row) {
 }
 
 void Resizer::write_row(int y) {
-  const int bytes = target_.size * target_.channels;
+  const int bytes = target_.width * target_.channels;
   uint8_t* out = target_.out + static_cast<size_t>(y) * bytes;
   const auto [first, count] = vertical_.spans[y];
   const int16_t* weights = vertical_.weights_of(y);

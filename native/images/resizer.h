@@ -22,11 +22,12 @@ struct Span {
   int end() const { return first + count; }
 };
 
-/// What becomes of a picture: `box` of it, mirrored or not, as size x size x channels bytes at `out`.
+/// What becomes of a picture: `box` of it, mirrored or not, as height x width x channels bytes at `out`.
 struct Target {
   Box box;
   bool flip;
-  int size;
+  int width;
+  int height;
   int channels;
   uint8_t* out;
 };

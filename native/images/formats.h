@@ -1,0 +1,21 @@
+// Which reader a picture's bytes are for.
+#pragma once
+#include <memory>
+#include <span>
+
+#include "images/reader.h"
+
+namespace googlenet::images {
+
+class Formats {
+ public:
+  Formats();
+  /// By the first bytes, whatever the name. Throws unreadable(...) when they are no JPEG and no PNG.
+  Reader& reader_of(std::span<const uint8_t> bytes);
+
+ private:
+  std::unique_ptr<Reader> jpeg_;
+  std::unique_ptr<Reader> png_;
+};
+
+}  // namespace googlenet::images
