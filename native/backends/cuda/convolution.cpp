@@ -28,6 +28,12 @@ void* address(const CudaBackend& backend, const Context& context, const graph::V
   return context.arena + context.buffers[view.buffer].offset + view.offset * backend.activation_bytes();
 }
 
+template <class Plan>
+Plan required(Plan plan) {
+  plan.require();
+  return plan;
+}
+
 size_t aligned(size_t bytes) {
   return (bytes + 255) / 256 * 256;
 }
@@ -40,8 +46,8 @@ class Convolution : public Operation {
       : backend_(backend),
         weights_(backend.weights()),
         what_(what),
-        said_(plan_convolution(backend.cudnn(), backend.precision(), what)),
-        execution_(said_.plan) {
+        planned_(required(plan_convolution(backend.cudnn(), backend.options(), what))),
+        execution_(planned_.plan) {
     WeightCopy copy = weight_copy(what.window, what.weight, what.input, what.output);
     copy.bias = what.bias;
     copy.fold = what.fold;
@@ -50,17 +56,17 @@ class Convolution : public Operation {
 
   void run(const Context& context) override {
     std::vector<std::pair<cudnn::Tensor, void*>> pointers = {
-        {said_.x, address(backend_, context, what_.input)},
-        {said_.w, weights_.weight(copy_)},
-        {said_.y, address(backend_, context, what_.output)}};
-    if (said_.bias.id >= 0) pointers.emplace_back(said_.bias, weights_.bias(copy_));
-    if (said_.sum.id >= 0) {
+        {planned_.x, address(backend_, context, what_.input)},
+        {planned_.w, weights_.weight(copy_)},
+        {planned_.y, address(backend_, context, what_.output)}};
+    if (planned_.bias.id >= 0) pointers.emplace_back(planned_.bias, weights_.bias(copy_));
+    if (planned_.sum.id >= 0) {
       auto* statistics = pointer<float>(context, what_.statistics);
-      pointers.emplace_back(said_.sum, statistics);
-      pointers.emplace_back(said_.squares, statistics + what_.statistics.stride);
+      pointers.emplace_back(planned_.sum, statistics);
+      pointers.emplace_back(planned_.squares, statistics + what_.statistics.stride);
     }
     execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace);
-    if (said_.whole) return;
+    if (planned_.whole) return;
     const float* bias = weights_.bias(copy_);
     if (bias != nullptr || what_.relu) enqueue_bias(backend_, context, what_.output, bias, what_.relu);
     if (what_.statistics.buffer >= 0) {
@@ -69,7 +75,7 @@ class Convolution : public Operation {
   }
 
   size_t workspace() const override {
-    const bool sums = !said_.whole && what_.statistics.buffer >= 0;
+    const bool sums = !planned_.whole && what_.statistics.buffer >= 0;
     return std::max(execution_.plan().workspace(), sums ? statistics_workspace(what_.output) : 0);
   }
 
@@ -77,7 +83,7 @@ class Convolution : public Operation {
   CudaBackend& backend_;
   Weights& weights_;
   step::Convolution what_;
-  ConvolutionPlan said_;
+  ConvolutionPlan planned_;
   cudnn::Execution execution_;
   int copy_ = 0;
 };
@@ -90,30 +96,31 @@ class ConvolutionBackwardData : public Operation {
       : backend_(backend),
         weights_(backend.weights()),
         what_(what),
-        said_(plan_backward_data(backend.cudnn(), backend.precision(), what)),
-        execution_(said_.plan),
+        planned_(required(plan_backward_data(backend.cudnn(), backend.options(), what))),
+        execution_(planned_.plan),
         copy_(
             weights_.add(weight_copy(what.window, what.weight, what.input_gradient, what.output_gradient))) {}
 
   void run(const Context& context) override {
     void* gradient = address(backend_, context, what_.input_gradient);
-    void* result = said_.whole ? gradient : context.workspace;
+    void* result = planned_.whole ? gradient : context.workspace;
     std::vector<std::pair<cudnn::Tensor, void*>> pointers = {
-        {said_.dy, address(backend_, context, what_.output_gradient)},
-        {said_.w, weights_.weight(copy_)},
-        {said_.dx, result}};
-    if (said_.before.id >= 0) pointers.emplace_back(said_.before, gradient);
-    execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace + aligned(said_.apart));
-    if (!said_.whole) enqueue_sum(backend_, context, result, what_.input_gradient);
+        {planned_.dy, address(backend_, context, what_.output_gradient)},
+        {planned_.w, weights_.weight(copy_)},
+        {planned_.dx, result}};
+    if (planned_.before.id >= 0) pointers.emplace_back(planned_.before, gradient);
+    execution_.run(backend_.cudnn().handle(), std::move(pointers),
+                   context.workspace + aligned(planned_.apart));
+    if (!planned_.whole) enqueue_sum(backend_, context, result, what_.input_gradient);
   }
 
-  size_t workspace() const override { return aligned(said_.apart) + execution_.plan().workspace(); }
+  size_t workspace() const override { return aligned(planned_.apart) + execution_.plan().workspace(); }
 
  private:
   CudaBackend& backend_;
   Weights& weights_;
   step::ConvolutionBackwardData what_;
-  BackwardDataPlan said_;
+  BackwardDataPlan planned_;
   cudnn::Execution execution_;
   int copy_;
 };
@@ -123,19 +130,19 @@ class ConvolutionBackwardWeights : public Operation {
   ConvolutionBackwardWeights(CudaBackend& backend, const step::ConvolutionBackwardWeights& what)
       : backend_(backend),
         what_(what),
-        said_(plan_backward_weights(backend.cudnn(), backend.options(), what)),
-        execution_(said_.plan),
+        planned_(required(plan_backward_weights(backend.cudnn(), backend.options(), what))),
+        execution_(planned_.plan),
         copy_(weight_copy(what.window, what.weight, what.input, what.output_gradient)) {}
 
   void run(const Context& context) override {
     std::byte* result = context.workspace;
-    std::byte* workspace = context.workspace + aligned(said_.bytes);
+    std::byte* workspace = context.workspace + aligned(planned_.bytes);
     execution_.run(backend_.cudnn().handle(),
-                   {{said_.x, address(backend_, context, what_.input)},
-                    {said_.dy, address(backend_, context, what_.output_gradient)},
-                    {said_.dw, result}},
+                   {{planned_.x, address(backend_, context, what_.input)},
+                    {planned_.dy, address(backend_, context, what_.output_gradient)},
+                    {planned_.dw, result}},
                    workspace);
-    enqueue_weight_gradient(backend_, result, !said_.fp32, copy_, context.gradients + what_.weight.offset);
+    enqueue_weight_gradient(backend_, result, !planned_.fp32, copy_, context.gradients + what_.weight.offset);
     if (what_.bias.count > 0) {
       enqueue_bias_gradient(backend_, context, what_.output_gradient, workspace,
                             context.gradients + what_.bias.offset);
@@ -144,13 +151,13 @@ class ConvolutionBackwardWeights : public Operation {
 
   size_t workspace() const override {
     const size_t sums = what_.bias.count > 0 ? bias_gradient_workspace(what_.output_gradient) : 0;
-    return aligned(said_.bytes) + std::max(execution_.plan().workspace(), sums);
+    return aligned(planned_.bytes) + std::max(execution_.plan().workspace(), sums);
   }
 
  private:
   CudaBackend& backend_;
   step::ConvolutionBackwardWeights what_;
-  BackwardWeightsPlan said_;
+  BackwardWeightsPlan planned_;
   cudnn::Execution execution_;
   WeightCopy copy_;  // what the gradient is of
 };

@@ -8,29 +8,34 @@ namespace googlenet::backends::cuda {
 /// A step's window over channels as they lie in memory, with their padding.
 graph::Window lying(graph::Window window, const graph::View& in, const graph::View& out);
 
-/// y = relu(x * w + bias), and y's statistics, as far as the step has them.
-struct ConvolutionPlan {
-  cudnn::Tensor x, w, bias, y, sum, squares;
-  std::shared_ptr<const cudnn::Plan> plan;
-  bool whole = true;  // or only y = x * w, and our kernels do the rest
-};
-/// Throws ERR_GOOGLENET_DEVICE when cuDNN has no engine for it; so do the others.
-ConvolutionPlan plan_convolution(Cudnn& cudnn, Precision precision, const graph::step::Convolution& step);
+/// What cuDNN does of a step, and what it leaves to our kernels.
+struct Planned {
+  std::string graph;                        // the step as one
+  std::shared_ptr<const cudnn::Plan> plan;  // null: no engine takes even its convolution alone
+  bool whole = true;                        // or `plan` is of the convolution alone
+  std::string refusal;                      // why it is
 
-/// dx = data(dy, w), or dx += data(dy, w).
-struct BackwardDataPlan {
+  /// Throws ERR_GOOGLENET_DEVICE with the graph and cuDNN's reason when there is no plan.
+  void require() const;
+};
+
+/// y = relu(x * w + bias), and y's statistics, as far as the step has them.
+struct ConvolutionPlan : Planned {
+  cudnn::Tensor x, w, bias, y, sum, squares;
+};
+ConvolutionPlan plan_convolution(Cudnn& cudnn, const Options& options, const graph::step::Convolution& step);
+
+/// dx = data(dy, w), or dx += data(dy, w). Not whole: dx is left densely in `apart` bytes, to be added.
+struct BackwardDataPlan : Planned {
   cudnn::Tensor dy, w, before, dx;  // `before` has the address of dx
-  std::shared_ptr<const cudnn::Plan> plan;
-  bool whole = true;  // or dx is left densely in `apart` bytes, and a kernel of ours adds it
   size_t apart = 0;
 };
-BackwardDataPlan plan_backward_data(Cudnn& cudnn, Precision precision,
+BackwardDataPlan plan_backward_data(Cudnn& cudnn, const Options& options,
                                     const graph::step::ConvolutionBackwardData& step);
 
-/// dw = weights(x, dy), of `bytes` bytes: [padded out][side][side][padded in].
-struct BackwardWeightsPlan {
+/// dw = weights(x, dy), of `bytes` bytes: [out][side][side][in] with padding.
+struct BackwardWeightsPlan : Planned {
   cudnn::Tensor x, dy, dw;
-  std::shared_ptr<const cudnn::Plan> plan;
   bool fp32 = false;  // or the activations' type
   size_t bytes = 0;
 };

@@ -39,6 +39,17 @@ struct Report {
   std::vector<Card> cards;
 };
 
+/// A graph that cuDNN was asked to plan for a device that is not here.
+struct PlannedGraph {
+  std::string graph;               // what it computes, shapes and types
+  std::vector<std::string> steps;  // of the plans: what it is for
+  std::string engine;              // cuDNN's number and knobs; empty: none takes it
+  bool compiled = false;           // the engine is compiled at run time
+  bool whole = true;               // or the engine does the convolution alone and our kernels the rest
+  int64_t workspace = 0;           // bytes
+  std::string refusal;             // why there is no engine, or none for the whole
+};
+
 }  // namespace googlenet::backends::cuda
 
 #pragma GCC visibility push(default)
@@ -48,5 +59,11 @@ extern "C" {
 googlenet::backends::Backend* googlenet_cuda_backend(const googlenet::backends::cuda::Options& options);
 /// Throws nothing.
 void googlenet_cuda_report(googlenet::backends::cuda::Report& report);
+/// Plans the convolutions of these plans for a device in cuDNN's JSON description, with no card: each graph
+/// once. Engines that are compiled at run time are suggested only where a libcuda.so.1 loads. Throws
+/// ERR_GOOGLENET_DEVICE when a library is missing or the description is not taken.
+void googlenet_cuda_plan_graphs(const googlenet::backends::cuda::Options& options, const std::string& device,
+                                const std::vector<googlenet::graph::Plan>& plans,
+                                std::vector<googlenet::backends::cuda::PlannedGraph>& graphs);
 }
 #pragma GCC visibility pop

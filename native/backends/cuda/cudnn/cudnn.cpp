@@ -53,24 +53,22 @@ bool Cudnn::allowed(const Candidate& candidate) const {
   return options_.tf32 || !(candidate.tensor_cores || candidate.converts_down);
 }
 
-std::shared_ptr<const Plan> Cudnn::first(std::vector<Candidate> candidates, Asked& asked) const {
+std::shared_ptr<const Plan> Cudnn::first(std::vector<Candidate> candidates, std::string& refusal) const {
   for (Candidate& candidate : candidates) {
     if (!allowed(candidate)) continue;
-    const bool compiled = candidate.compiled;
-    std::shared_ptr<const Plan> plan = make_plan(std::move(candidate), device_, asked.refusal);
+    std::shared_ptr<const Plan> plan = make_plan(std::move(candidate), device_, refusal);
     if (plan) return plan;
-    asked.compiled_refused |= compiled;
   }
-  if (asked.refusal.empty()) asked.refusal = "no engine is suggested that computes as asked for";
+  if (refusal.empty()) refusal = "no engine that computes as asked for is suggested";
   return nullptr;
 }
 
 std::shared_ptr<const Plan> Cudnn::tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
-                                         Asked& asked) {
-  const std::string key = card_ + asked.graph;
+                                         const std::string& text, std::string& refusal) {
+  const std::string key = card_ + text;
   if (const std::optional<cudnn::Timed> kept = cache_.find(key)) {
     try {
-      std::shared_ptr<Plan> plan = make_plan(candidate(built, device_, kept->choice), device_, asked.refusal);
+      std::shared_ptr<Plan> plan = make_plan(candidate(built, device_, kept->choice), device_, refusal);
       if (plan) {
         plan->microseconds = kept->microseconds;
         return plan;
@@ -83,38 +81,30 @@ std::shared_ptr<const Plan> Cudnn::tuned(const cudnn::Graph& graph, const cudnn:
   for (Candidate& candidate : candidates(built, device_)) {
     if (allowed(candidate)) timed.push_back(std::move(candidate));
   }
-  std::shared_ptr<const Plan> plan = cudnn::fastest(graph, std::move(timed), device_, stream_, asked.refusal);
+  std::shared_ptr<const Plan> plan = cudnn::fastest(graph, std::move(timed), device_, stream_, refusal);
   if (plan) cache_.put(key, {plan->candidate().choice, plan->microseconds});
   return plan;
 }
 
-Cudnn::Asked Cudnn::ask(const cudnn::Graph& graph, const std::string& text) {
-  Asked asked{.graph = text, .plan = nullptr, .refusal = {}};
-  std::optional<cudnn::Graph::Built> built;
+Cudnn::Answer Cudnn::choose(const cudnn::Graph& graph, const std::string& text) {
+  Answer answer;
   try {
-    built.emplace(graph.build(device_.handle));
+    const cudnn::Graph::Built built = graph.build(device_.handle);
+    if (options_.tune && device_.handle != nullptr) {
+      answer.plan = tuned(graph, built, text, answer.refusal);
+    }
+    if (!answer.plan) answer.plan = first(candidates(built, device_), answer.refusal);
   } catch (const Error& failure) {
-    asked.refusal = failure.what();
-    return asked;
+    answer.refusal = failure.what();
   }
-  if (options_.tune && device_.handle != nullptr) asked.plan = tuned(graph, *built, asked);
-  if (!asked.plan) asked.plan = first(candidates(*built, device_), asked);
-  return asked;
+  return answer;
 }
 
-std::shared_ptr<const Plan> Cudnn::find(const cudnn::Graph& graph) {
+const Cudnn::Answer& Cudnn::ask(const cudnn::Graph& graph) {
   const std::string text = graph.text();
-  const auto [known, fresh] = known_.try_emplace(text, asked_.size());
-  if (fresh) asked_.push_back(ask(graph, text));
-  return asked_[known->second].plan;
-}
-
-std::shared_ptr<const Plan> Cudnn::require(const cudnn::Graph& graph) {
-  std::shared_ptr<const Plan> plan = find(graph);
-  if (plan) return plan;
-  const Asked& asked = asked_[known_.at(graph.text())];
-  throw Error("ERR_GOOGLENET_DEVICE",
-              "cuDNN has no engine for " + asked.graph + " on this card: " + asked.refusal);
+  const auto [answer, fresh] = answers_.try_emplace(text);
+  if (fresh) answer->second = choose(graph, text);
+  return answer->second;
 }
 
 }  // namespace googlenet::backends::cuda

@@ -17,28 +17,23 @@ class Cudnn {
   Cudnn(const Options& options, const std::string& description);
   ~Cudnn();
 
-  /// The plan for a graph, the same for equal graphs; null when no engine takes it.
-  std::shared_ptr<const cudnn::Plan> find(const cudnn::Graph& graph);
-  /// The same, but throws ERR_GOOGLENET_DEVICE with the graph and cuDNN's reason.
-  std::shared_ptr<const cudnn::Plan> require(const cudnn::Graph& graph);
+  /// cuDNN's answer to a graph.
+  struct Answer {
+    std::shared_ptr<const cudnn::Plan> plan;  // null: no engine takes it
+    std::string refusal;                      // why the last engine did not, that was tried
+  };
+  /// The same for equal graphs. Valid as long as this.
+  const Answer& ask(const cudnn::Graph& graph);
 
   cudnnHandle_t handle() const { return handle_.get(); }
 
-  /// Every graph that was asked for so far.
-  struct Asked {
-    std::string graph;
-    std::shared_ptr<const cudnn::Plan> plan;  // null: no engine takes it
-    std::string refusal;                      // of the last engine that declined
-    bool compiled_refused = false;            // one that is compiled at run time declined
-  };
-  const std::vector<Asked>& asked() const { return asked_; }
-
  private:
   bool allowed(const cudnn::Candidate& candidate) const;
-  Asked ask(const cudnn::Graph& graph, const std::string& text);
-  std::shared_ptr<const cudnn::Plan> first(std::vector<cudnn::Candidate> candidates, Asked& asked) const;
+  Answer choose(const cudnn::Graph& graph, const std::string& text);
+  std::shared_ptr<const cudnn::Plan> first(std::vector<cudnn::Candidate> candidates,
+                                           std::string& refusal) const;
   std::shared_ptr<const cudnn::Plan> tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
-                                           Asked& asked);
+                                           const std::string& text, std::string& refusal);
 
   struct DestroyHandle {
     void operator()(cudnnHandle_t handle) const { cudnn::api().cudnnDestroy(handle); }
@@ -50,8 +45,7 @@ class Cudnn {
   cudnn::Device device_;
   std::string card_;  // begins the cache's keys
   cudnn::PlanCache cache_;
-  std::vector<Asked> asked_;
-  std::unordered_map<std::string, size_t> known_;  // by a graph's text: its place in asked_
+  std::unordered_map<std::string, Answer> answers_;  // by a graph's text
 };
 
 }  // namespace googlenet::backends::cuda
