@@ -1,0 +1,78 @@
+/**
+ * Our kernels on the host: emulated/emulator.h makes C++ of them, the programs beside it run each on random scenes
+ * (odd sizes, padded rows, slices, every precision), under the address and undefined-behaviour sanitizers, with the
+ * threads in two orders, and compare with plain references in double.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packageRoot } from '../../lib/packageRoot.js'
+import { gxx, include, kernelFiles, sources } from './toolkit.js'
+
+const run = promisify(execFile)
+const folder = join(packageRoot, 'test/cuda/emulated')
+const CHECKS = [
+  'input',
+  'element-wise',
+  'max pool',
+  'average pool',
+  'batch norm',
+  'batch norm backward',
+  'batch norm inference',
+  'softmax',
+  'weights',
+  'optimizer',
+]
+
+const files = [
+  ...readdirSync(folder)
+    .filter((file) => file.endsWith('.cpp'))
+    .map((file) => join(folder, file)),
+  ...[...kernelFiles, 'runtime.cpp', 'staging.cpp'].map((file) => join(sources, file)),
+]
+
+async function build(compiler: string, headers: string, out: string): Promise<string> {
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+  const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unknown-pragmas']
+  const flags = ['-std=c++20', '-O1', '-g', ...sanitizers, ...warnings, '-isystem', headers, '-Inative']
+  const emulator = ['-include', join(folder, 'emulator.h'), '-x', 'c++']
+  const queue = files.map((file, index) => ({ file, object: join(out, `${index}.o`) }))
+  const objects = queue.map(({ object }) => object)
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      await run(compiler, [...flags, ...emulator, '-c', next.file, '-o', next.object], { cwd: packageRoot })
+    }
+  }
+  await Promise.all([worker(), worker()])
+  const program = join(out, 'emulated')
+  await run(compiler, [...sanitizers, ...objects, '-o', program])
+  return program
+}
+
+describe('kernels on an emulated device', () => {
+  const compiler = gxx
+  if (compiler === undefined) return it.skip('no g++')
+  const headers = include
+  if (headers === undefined) return it.skip('no headers of CUDA')
+  const out = mkdtempSync(join(tmpdir(), 'googlenet-emulated-'))
+  let program = ''
+  beforeAll(async () => {
+    program = await build(compiler, headers, out)
+  }, 300_000)
+  afterAll(() => rmSync(out, { recursive: true }))
+
+  it.each(CHECKS)('%s', async (check) => {
+    const found = await run(program, [check]).then(
+      ({ stdout }) => stdout,
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr.slice(0, 4000)}`,
+    )
+    expect(found).toBe('36 scenes\n')
+  })
+
+  it('knows a check that is not there', async () => {
+    await expect(run(program, ['nothing'])).rejects.toMatchObject({ stdout: '0 scenes\n' })
+  })
+})
