@@ -28,19 +28,20 @@ ChosenBackend cpu_instead(backends::Precision precision, int threads, const std:
     if (has_card()) chosen.passed_over = why;
     return chosen;
   } catch (const Error& error) {
-    throw Error(error.code(), std::string(error.what()) + " (a GPU cannot be used: " + why + ")");
+    throw Error(error.code(), std::string(error.what()) + "; " + why);
   }
 }
 
 ChosenBackend gpu(backends::cuda::Options options, int number) {
-  const CudaModule& module = cuda_module();
   const std::string device = "cuda:" + std::to_string(number);
-  if (!module.problem.empty()) {
-    throw Error("ERR_GOOGLENET_DEVICE",
-                "no device \"" + device + "\": " + module.problem + ", or use the device \"cpu\"");
-  }
   options.device = number;
-  return {std::unique_ptr<backends::Backend>(module.backend(options)), device, ""};
+  try {
+    const CudaModule& module = cuda_module();
+    if (!module.problem.empty()) throw Error("ERR_GOOGLENET_DEVICE", module.problem);
+    return {std::unique_ptr<backends::Backend>(module.backend(options)), device, ""};
+  } catch (const Error& error) {
+    throw Error(error.code(), "the device " + device + " cannot be used: " + error.what());
+  }
 }
 
 }  // namespace

@@ -92,14 +92,13 @@ std::vector<Card> find_cards() {
 void check_card(const Options& options) {
   const int count = count_cards();
   if (options.device >= count) {
-    throw Error("ERR_GOOGLENET_DEVICE", "the device \"" + name_of(options.device) +
-                                            "\" was asked for, but there " +
-                                            (count == 1 ? "is only " : "are only ") + list_cards(count));
+    throw Error("ERR_GOOGLENET_DEVICE",
+                "there " + std::string(count == 1 ? "is only " : "are only ") + list_cards(count));
   }
   const Card card = describe(options.device);
   const int capability = 10 * card.major + card.minor;
-  const std::string has = name_of(options.device) + " (" + card.name + ") has compute capability " +
-                          std::to_string(card.major) + "." + std::to_string(card.minor);
+  const std::string has = "this " + card.name + " has compute capability " + std::to_string(card.major) +
+                          "." + std::to_string(card.minor);
   if (capability < kLeastCapability) {
     throw Error("ERR_GOOGLENET_DEVICE", has + ", 7.5 is the least: use a newer GPU, or the device \"cpu\"");
   }
