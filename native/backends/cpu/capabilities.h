@@ -11,9 +11,7 @@ inline graph::Capabilities capabilities(Precision precision) {
     throw Error("ERR_GOOGLENET_PRECISION",
                 "the cpu backend computes in fp32 or bf16, not fp16; use one of those");
   }
-  // Eight images at a time stay in the caches from layer to layer, and need a quarter of the memory that 32
-  // do.
-  return {.strided_pointwise = true, .inference_batch = 8};
+  return {.strided_pointwise = true};
 }
 
 }  // namespace googlenet::backends::cpu

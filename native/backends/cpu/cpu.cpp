@@ -57,6 +57,9 @@ CpuBackend::CpuBackend(Precision precision, int threads)
     : capabilities_(cpu::capabilities(precision)),
       precision_(precision),
       threads_(threads > 0 ? std::min(threads, usable_cores()) : usable_cores()) {
+  // So many stay in the caches from layer to layer. Measured on two cores: 11 % faster than eight, 20 %
+  // than 32.
+  capabilities_.inference_batch = 2 * threads_;
   if (precision == Precision::Bf16) dnn_.activation = dnnl::memory::data_type::bf16;
 }
 
