@@ -1,124 +1,155 @@
-/** Properties that every plan has, of the seed network and of random ones. */
+/** Plans, of the seed network and of random ones, for devices that need not be there, held against rules. */
 import { describe, expect, it } from 'vitest'
-import type { LayerDefinition, NetworkDefinition, PlanReport } from '../../binding.js'
-import { inputsOf, trace } from '../../lib/models/shapes.js'
+import type { NetworkDefinition, PlanOptions, PlanReport, Precision } from '../../binding.js'
+import { naiveInception } from '../../lib/models/blocks.js'
+import { seed as seedVariant } from '../../lib/models/seed.js'
 import { binding } from '../../lib/native.js'
-import { checkModelOptions, defineNetwork } from '../../lib/options.js'
+import { checkModelOptions } from '../../lib/options.js'
 import { drawCase, rows } from '../conformance/cases.js'
-import { neededLayers } from '../conformance/reference.js'
+import { check, seed } from './rules.js'
 
-interface Planned {
-  name: string
-  definition: NetworkDefinition
-  batch: number
+interface Target {
+  device: 'cpu' | 'cuda'
+  precision: Precision
+  /** Of lanes, what rows are padded to: 16 bytes on a GPU. */
+  multiple: number
 }
 
-const seed = (batch: number, imageSize: number, aux = true): Planned => ({
-  name: `seed ${imageSize}${aux ? '' : ' without aux heads'}, batch ${batch}`,
-  definition: defineNetwork(checkModelOptions({ imageSize, aux })),
-  batch,
-})
-
-const planned: Planned[] = [
-  seed(1, 64),
-  seed(7, 96),
-  seed(32, 224),
-  seed(2, 128, false),
-  ...rows.flatMap((row) => [1, 2, 3].map((number) => drawCase(row, number))),
+const targets: readonly Target[] = [
+  { device: 'cpu', precision: 'fp32', multiple: 1 },
+  { device: 'cpu', precision: 'bf16', multiple: 1 },
+  { device: 'cuda', precision: 'fp32', multiple: 4 },
+  { device: 'cuda', precision: 'bf16', multiple: 8 },
+  { device: 'cuda', precision: 'fp16', multiple: 8 },
 ]
+const batches = [1, 7, 32, 256]
 const modes = ['eval', 'train'] as const
 
-async function planOf({ definition, batch }: Planned, mode: 'eval' | 'train'): Promise<PlanReport> {
-  const options = { device: 'cpu', precision: 'fp32', seed: 0, threads: 1 } as const
-  const network = await binding.Network.create(definition, options)
-  try {
-    return await network.plan(batch, mode)
-  } finally {
-    network.dispose()
-  }
-}
+/** The same layers with `factor` times the channels, so that more of them are multiples. */
+const widened = (definition: NetworkDefinition, factor: number): NetworkDefinition => ({
+  ...definition,
+  layers: definition.layers.map((layer) =>
+    layer.kind === 'convolution' ? { ...layer, outChannels: layer.outChannels * factor } : layer,
+  ),
+})
 
-describe.each(modes)('the plan for %s of', (mode) => {
-  it.each(planned)('$name', async (network) => {
-    const plan = await planOf(network, mode)
-    checkOrder(plan)
-    checkArena(plan)
-    checkConcats(plan, network)
-    if (mode === 'train') checkGradients(plan, network)
-    else expect(plan.steps.filter(({ operation }) => /backward|cross-entropy/.test(operation))).toEqual([])
+/** Modules without 1x1 reductions: their convolutions cannot run as one. */
+const naive = seedVariant(checkModelOptions({ imageSize: 64 }), naiveInception)
+
+const networks: readonly { name: string; definition: NetworkDefinition }[] = [
+  { name: 'seed', definition: seed() },
+  {
+    name: 'seed without aux heads, small, with one channel',
+    definition: seed({ imageSize: 64, aux: false, channels: 1 }),
+  },
+  {
+    name: 'seed with the reduction of the paper and 10 classes',
+    definition: seed({ reduction4d: 144, classes: 10 }),
+  },
+  { name: 'seed of naive modules', definition: naive },
+  ...rows.flatMap((row) =>
+    [1, 4, 8].map((factor) => {
+      const { name, definition } = drawCase(row, factor)
+      return { name: `${name}, ${factor} times as wide`, definition: widened(definition, factor) }
+    }),
+  ),
+]
+
+describe.each(targets)('a plan for $device in $precision', ({ device, precision, multiple }) => {
+  it.each(networks)('$name', ({ name, definition }) => {
+    // The layers' order and places do not depend on the batch: random networks take their turns.
+    const turn = name.length % batches.length
+    for (const batch of name.startsWith('seed') ? batches : [batches[turn]!]) {
+      for (const mode of modes) {
+        const options = { device, precision, batch, mode, mainHeadOnly: false }
+        check(binding.plan(definition, options), definition, options, multiple)
+      }
+    }
+    const main = { ...definition, heads: definition.heads.slice(0, 1) }
+    const options = { device, precision, batch: 2, mode: 'eval', mainHeadOnly: true } as const
+    check(binding.plan(definition, options), main, options, multiple)
   })
 })
 
-/** Nothing is read before it was written, and a buffer lives from its first use to its last. */
-function checkOrder({ steps, buffers }: PlanReport) {
-  expect(new Set(buffers.map(({ name }) => name)).size).toBe(buffers.length)
-  const lives = new Map(buffers.map((buffer) => [buffer.name, buffer]))
-  const written = new Set<string>()
-  for (const [index, { operation, layers, reads, writes }] of steps.entries()) {
-    const what = `${operation} of ${layers}`
-    for (const name of reads) expect(written, `what ${what} reads`).toContain(name)
-    for (const name of [...reads, ...writes]) {
-      const { first, last } = lives.get(name)!
-      expect(first <= index && index <= last, `${name} lives during ${what}`).toBe(true)
+describe('the plan of the seed network', () => {
+  const plan = (device: 'cpu' | 'cuda', precision: Precision, mode: 'eval' | 'train') =>
+    binding.plan(seed(), { device, precision, batch: 2, mode, mainHeadOnly: false })
+  const operations = ({ steps }: PlanReport, operation: string) =>
+    steps.filter((step) => step.operation === operation)
+
+  it('has no concat and no copy left on a GPU, in inference', () => {
+    for (const { precision } of targets.filter(({ device }) => device === 'cuda')) {
+      const { steps } = plan('cuda', precision, 'eval')
+      expect(new Set(steps.map(({ operation }) => operation))).toEqual(
+        new Set(['input', 'convolution', 'max pool', 'average pool', 'linear']),
+      )
+      expect(steps.filter(({ layers }) => layers.length > 1)).toHaveLength(9)
     }
-    for (const name of writes) written.add(name)
-  }
-  expect(written).toEqual(new Set(lives.keys()))
-}
+  })
 
-/** No two buffers that live at one time share bytes, and sharing takes no more than not sharing. */
-function checkArena({ buffers, arenaBytes }: PlanReport) {
-  for (const a of buffers) {
-    expect(a.offset % 64).toBe(0)
-    expect(a.offset + a.bytes).toBeLessThanOrEqual(arenaBytes)
-    for (const b of buffers) {
-      if (a === b || a.last < b.first || b.last < a.first) continue
-      const apart = a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset
-      expect(apart, `${a.name} and ${b.name} live at one time and lie apart`).toBe(true)
+  it('merges the three 1x1 convolutions of each module but the narrow one of 4d', () => {
+    const merged = (report: PlanReport) =>
+      operations(report, 'convolution').flatMap(({ layers }) => (layers.length > 1 ? [layers.length] : []))
+    expect(merged(plan('cuda', 'fp16', 'eval'))).toEqual([3, 3, 3, 3, 3, 2, 3, 3, 3])
+    expect(merged(plan('cuda', 'fp16', 'train'))).toEqual([3, 3, 3, 3, 3, 3, 3, 3, 3])
+    expect(merged(plan('cpu', 'fp32', 'eval'))).toEqual([])
+    expect(merged(plan('cpu', 'fp32', 'train'))).toEqual([3, 3, 3, 3, 3, 3, 3, 3, 3])
+  })
+
+  it('takes statistics from convolutions where they leave them: in fp16', () => {
+    for (const { device, precision } of targets) {
+      const report = plan(device, precision, 'train')
+      const leaving = operations(report, 'convolution').filter(({ statistics }) => statistics)
+      const taking = operations(report, 'batch norm').filter(({ statistics }) => statistics)
+      const wanted = device === 'cuda' && precision === 'fp16' ? operations(report, 'convolution').length : 0
+      expect([leaving.length, taking.length], `${device} ${precision}`).toEqual([wanted, wanted])
     }
-  }
-  expect(arenaBytes).toBeLessThanOrEqual(buffers.reduce((sum, { bytes }) => sum + bytes, 0))
-}
+  })
 
-/** Each slice of a joined tensor is written once in the forward pass. */
-function checkConcats({ steps }: PlanReport, { definition }: Planned) {
-  const backward = steps.findIndex(({ operation }) => operation === 'softmax cross-entropy')
-  const forward = backward < 0 ? steps : steps.slice(0, backward)
-  const writes = forward.flatMap((step) => step.writes)
-  const needed = new Set(neededLayers(definition).map(({ name }) => name))
-  for (const layer of definition.layers) {
-    if (layer.kind !== 'concat' || !needed.has(layer.name)) continue
-    expect(
-      writes.filter((name) => name === layer.name),
-      `slices of ${layer.name}`,
-    ).toHaveLength(layer.inputs.length)
-  }
-}
+  it('adds up the gradients of branches in convolutions on a GPU, with copies on the CPU', () => {
+    const added = (device: 'cpu' | 'cuda') => {
+      const { steps } = binding.plan(naive, {
+        device,
+        precision: 'bf16',
+        batch: 2,
+        mode: 'train',
+        mainHeadOnly: false,
+      })
+      return steps.filter(({ accumulate }) => accumulate).map(({ operation }) => operation)
+    }
+    const count = (found: string[], operation: string) => found.filter((one) => one === operation).length
+    // Nine modules, in each of which three convolutions and a pool read the same tensor.
+    expect(count(added('cuda'), 'convolution backward data')).toBe(18)
+    expect(count(added('cuda'), 'copy')).toBe(0)
+    expect(count(added('cpu'), 'convolution backward data')).toBe(0)
+    expect(count(added('cpu'), 'copy')).toBe(18)
+  })
 
-/** The gradient of each layer's parameters comes from one step, for those that a head needs, and from none else. */
-function checkGradients({ steps }: PlanReport, { definition }: Planned) {
-  const sources: Partial<Record<LayerDefinition['kind'], string>> = {
-    convolution: 'convolution backward weights',
-    linear: 'linear backward weights',
-    batchNorm: 'batch norm backward',
-  }
-  const needed = new Set(neededLayers(definition).map(({ name }) => name))
-  for (const { layer, parameters } of trace(definition)) {
-    if (parameters.length === 0) continue
-    const source = sources[layer.kind]!
-    const producers = steps.filter(
-      ({ operation, layers }) => operation === source && layers.includes(computedWith(layer, definition)),
-    )
-    expect(producers, `steps with the gradients of ${layer.name}`).toHaveLength(
-      needed.has(layer.name) ? 1 : 0,
-    )
-  }
-}
+  it('is what a network on the device plans', async () => {
+    const options = { device: 'cpu', precision: 'fp32', seed: 0, threads: 1 } as const
+    const network = await binding.Network.create(seed({ imageSize: 64 }), options)
+    for (const mode of modes) {
+      const planned = binding.plan(seed({ imageSize: 64 }), {
+        ...options,
+        batch: 3,
+        mode,
+        mainHeadOnly: false,
+      })
+      expect(await network.plan(3, mode)).toEqual(planned)
+    }
+    network.dispose()
+  })
+})
 
-/** The layer by which a step is called: a BatchNorm runs with the convolution that it alone reads. */
-function computedWith(layer: LayerDefinition, { layers }: NetworkDefinition): string {
-  if (layer.kind !== 'batchNorm') return layer.name
-  const before = layers.find(({ name }) => name === layer.input)
-  const readers = layers.flatMap(inputsOf).filter((name) => name === layer.input)
-  return before?.kind === 'convolution' && readers.length === 1 ? before.name : layer.name
-}
+describe('plan() refuses', () => {
+  const good: PlanOptions = { device: 'cpu', precision: 'fp32', batch: 1, mode: 'eval', mainHeadOnly: false }
+  it.each([
+    ['fp16 on the CPU', { precision: 'fp16' }, 'ERR_GOOGLENET_PRECISION'],
+    ['another device', { device: 'tpu' }, 'ERR_GOOGLENET_OPTION'],
+    ['no images', { batch: 0 }, 'ERR_GOOGLENET_OPTION'],
+    ['another mode', { mode: 'test' }, 'ERR_GOOGLENET_OPTION'],
+  ])('%s', (_, wrong, code) => {
+    const options = { ...good, ...wrong } as PlanOptions
+    expect(() => binding.plan(seed({ imageSize: 64 }), options)).toThrow(expect.objectContaining({ code }))
+  })
+})
