@@ -281,7 +281,12 @@ export interface ColorJitter {
   brightness: number
   contrast: number
   saturation: number
+  /** Share of a full turn, up to 0.5: the hue is turned by -x to x. Absent: 0. */
+  hue?: number
 }
+
+/** How pixels are made of a picture's: Pillow's BILINEAR (an antialiased triangle), BOX, NEAREST and BICUBIC. */
+export type Interpolation = 'bilinear' | 'area' | 'nearest' | 'cubic'
 
 export type PictureTransform =
   | {
@@ -295,12 +300,25 @@ export type PictureTransform =
       /** Probability of a horizontal flip. */
       flip: number
       jitter: ColorJitter
+      /** Deviation of the light added along the principal components of ImageNet's colours; absent: 0. */
+      lighting?: number
+      /** `random` is each of the four with the same probability; absent: `bilinear`. */
+      interpolation?: Interpolation | 'random'
     }
   /** The shorter side is resized to `resize`, then the centre `size` x `size` is cropped. */
   | { kind: 'eval'; size: number; resize: number }
+  /**
+   * Many crops of a picture, for each of the scales in turn, to which the shorter side is resized: the four corners
+   * (top first) and the centre, then these mirrored. With `squares` that of each of three squares (left, centre and
+   * right, or top, centre and bottom), each with the square itself resized after its centre.
+   */
+  | { kind: 'crops'; size: number; scales: number[]; squares: boolean }
 
 export interface DecodedBatch {
-  /** n x size x size x channels, NHWC, only the pictures that could be read, in the order asked for. */
+  /**
+   * n x size x size x channels, NHWC, only the pictures that could be read, in the order asked for; of a `crops`
+   * transform n x crops of them.
+   */
   data: Uint8Array
   /** Position in the request of each picture in `data`. */
   positions: Int32Array
@@ -310,12 +328,22 @@ export interface DecodedBatch {
 
 /**
  * Decodes pictures on threads of its own, cropped and resized as Pillow does it (antialiased triangle filter).
- * EXIF orientation is ignored, what is transparent is laid over white. Collected without dispose(), a loader ends as
+ * What is transparent is laid over white. Collected without dispose(), a loader ends as
  * by dispose().
  */
 export class Loader {
   /** `threads` 0 means every core that the process may use. */
-  constructor(options: { threads: number; channels: 1 | 3 })
+  constructor(options: {
+    threads: number
+    channels: 1 | 3
+    /**
+     * `accurate`: the exact DCT and smoothed chroma of libjpeg, as Pillow decodes. `fast`: the sloppier ones, and more
+     * left to the scaled DCT. Absent: `accurate`.
+     */
+    quality?: 'accurate' | 'fast'
+    /** Whether pictures are turned as their EXIF data say; absent: `ignore`, as torchvision and Pillow do. */
+    orientation?: 'ignore' | 'apply'
+  })
   /**
    * Queues a batch; several may be under way at once, and they end in the order in which they were asked for. Rejects
    * only for wrong arguments (ERR_GOOGLENET_OPTION), for a batch that does not fit into memory

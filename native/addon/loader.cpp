@@ -16,7 +16,7 @@ class LoaderExecutor final : public Executor {
  public:
   LoaderExecutor(Environment& environment, const LoaderOptions& options)
       : Executor(environment, "the loader has been disposed of; create another"),
-        pool_(options.threads, options.channels) {}
+        pool_(options.threads, options.decoder) {}
 
   images::Pool& pool() { return pool_; }
 
@@ -99,7 +99,7 @@ class Loader : public Napi::ObjectWrap<Loader> {
       executor_->refuse_if_closed();
       std::vector<images::Request> pictures = read_pictures({info[0], "pictures"});
       const images::Transform transform = read_transform({info[1], "transform"});
-      refuse_if_too_large(pictures.size(), images::output_size(transform));
+      refuse_if_too_large(pictures.size() * images::output_count(transform), images::output_size(transform));
       auto batch = executor_->pool().submit(std::move(pictures), transform);
       const auto work = [executor = executor_, batch] { return executor->pool().wait(*batch); };
       const auto convert = [](Napi::Env env, images::DecodedBatch& batch) { return to_js(env, batch); };
@@ -108,7 +108,7 @@ class Loader : public Napi::ObjectWrap<Loader> {
   }
 
   void refuse_if_too_large(size_t count, int size) const {
-    const size_t bytes = count * size * size * options_.channels;
+    const size_t bytes = count * size * size * options_.decoder.channels;
     if (bytes <= kMaxBatchBytes) return;
     throw Error("ERR_GOOGLENET_OPTION", std::to_string(count) + " pictures of " + std::to_string(size) +
                                             " x " + std::to_string(size) + " take " + std::to_string(bytes) +

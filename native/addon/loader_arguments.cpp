@@ -19,8 +19,34 @@ std::array<double, 2> read_range(const Field& range, double least, double most) 
 images::JitterRanges read_jitter(const Field& jitter) {
   constexpr double kMost = 100;
   const auto range = [&](const char* name) { return static_cast<float>(jitter[name].number(0, kMost)); };
-  return {
-      .brightness = range("brightness"), .contrast = range("contrast"), .saturation = range("saturation")};
+  const Field hue = jitter["hue"];
+  return {.brightness = range("brightness"),
+          .contrast = range("contrast"),
+          .saturation = range("saturation"),
+          .hue = hue.absent() ? 0 : static_cast<float>(hue.number(0, 0.5))};
+}
+
+std::optional<images::Interpolation> read_interpolation(const Field& interpolation) {
+  using images::Interpolation;
+  using Chosen = std::optional<Interpolation>;
+  if (interpolation.absent()) return Interpolation::Bilinear;
+  return interpolation.choice<Chosen>({{"bilinear", Interpolation::Bilinear},
+                                       {"area", Interpolation::Area},
+                                       {"nearest", Interpolation::Nearest},
+                                       {"cubic", Interpolation::Cubic},
+                                       {"random", std::nullopt}});
+}
+
+images::CropsTransform read_crops(const Field& transform, int size) {
+  constexpr uint32_t kMostScales = 16;
+  const Field scales = transform["scales"];
+  images::CropsTransform read{.size = size, .scales = {}, .squares = transform["squares"].flag()};
+  const uint32_t count = scales.length(kMostScales);
+  if (count == 0) scales.refuse("ERR_GOOGLENET_OPTION", "must name a scale");
+  for (uint32_t i = 0; i < count; i++) {
+    read.scales.push_back(static_cast<int>(scales.at(i).integer(size, kMaxSide)));
+  }
+  return read;
 }
 
 images::Source read_source(const Field& source) {
@@ -43,18 +69,34 @@ LoaderOptions read_loader_options(const Field& options) {
   const Field channels = options["channels"];
   const int64_t count = channels.integer(1, 3);
   if (count == 2) channels.refuse("ERR_GOOGLENET_OPTION", "must be 1 or 3");
-  return {.threads = read_threads(options["threads"]), .channels = static_cast<int>(count)};
+  LoaderOptions read{.threads = read_threads(options["threads"]), .decoder = {}};
+  read.decoder.channels = static_cast<int>(count);
+  const Field quality = options["quality"];
+  if (!quality.absent()) {
+    using images::Quality;
+    read.decoder.quality =
+        quality.choice<Quality>({{"accurate", Quality::Accurate}, {"fast", Quality::Fast}});
+  }
+  const Field orientation = options["orientation"];
+  if (!orientation.absent()) {
+    read.decoder.orient = orientation.choice<bool>({{"ignore", false}, {"apply", true}});
+  }
+  return read;
 }
 
 images::Transform read_transform(const Field& transform) {
-  const bool train = transform["kind"].choice<bool>({{"train", true}, {"eval", false}});
+  enum class Kind { Train, Eval, Crops };
+  const Kind kind =
+      transform["kind"].choice<Kind>({{"train", Kind::Train}, {"eval", Kind::Eval}, {"crops", Kind::Crops}});
   const int64_t size = transform["size"].integer(1, kMaxSize);
-  if (!train) {
+  if (kind == Kind::Crops) return read_crops(transform, static_cast<int>(size));
+  if (kind == Kind::Eval) {
     return images::EvalTransform{.size = static_cast<int>(size),
                                  .resize = static_cast<int>(transform["resize"].integer(size, kMaxSide))};
   }
   constexpr double kLeastArea = 1e-6;
   constexpr double kMostAspect = 1e3;
+  const Field lighting = transform["lighting"];
   return images::TrainTransform{
       .size = static_cast<int>(size),
       .seed = static_cast<uint64_t>(transform["seed"].integer(0, kMaxSafeInteger)),
@@ -63,6 +105,8 @@ images::Transform read_transform(const Field& transform) {
       .aspect = read_range(transform["aspect"], 1 / kMostAspect, kMostAspect),
       .flip = transform["flip"].number(0, 1),
       .jitter = read_jitter(transform["jitter"]),
+      .lighting = lighting.absent() ? 0 : static_cast<float>(lighting.number(0, 100)),
+      .interpolation = read_interpolation(transform["interpolation"]),
   };
 }
 

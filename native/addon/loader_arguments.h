@@ -9,7 +9,7 @@ namespace googlenet::addon {
 
 struct LoaderOptions {
   int threads;
-  int channels;
+  images::DecoderOptions decoder;
 };
 
 /// 0 is every core that the process may use.

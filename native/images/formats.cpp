@@ -2,7 +2,6 @@
 
 #include <string_view>
 
-#include "images/jpeg.h"
 #include "images/png.h"
 
 namespace googlenet::images {
@@ -23,7 +22,7 @@ std::string_view name_of(std::string_view bytes) {
 
 }  // namespace
 
-Formats::Formats() : jpeg_(make_jpeg_reader()), png_(make_png_reader()) {}
+Formats::Formats(Quality quality) : jpeg_(make_jpeg_reader(quality)), png_(make_png_reader()) {}
 
 Reader& Formats::reader_of(std::span<const uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

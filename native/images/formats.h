@@ -3,13 +3,13 @@
 #include <memory>
 #include <span>
 
-#include "images/reader.h"
+#include "images/jpeg.h"
 
 namespace googlenet::images {
 
 class Formats {
  public:
-  Formats();
+  explicit Formats(Quality quality);
   /// By the first bytes, whatever the name. Throws unreadable(...) when they are no JPEG and no PNG.
   Reader& reader_of(std::span<const uint8_t> bytes);
 

@@ -1,5 +1,5 @@
-// Colour jitter of a finished picture, as torchvision's adjust_brightness, _contrast and _saturation on
-// uint8.
+// Colour jitter of a finished picture, as torchvision's adjust_brightness, _contrast, _saturation and _hue on
+// uint8, and the light of AlexNet.
 #pragma once
 #include <cstddef>
 
@@ -7,7 +7,8 @@
 
 namespace googlenet::images {
 
-/// Changes `pixels` pixels of `channels` bytes in place. Saturation leaves a picture of one channel as it is.
+/// Changes `pixels` pixels of `channels` bytes in place. Of one channel, brightness and
+/// contrast alone change.
 void apply_jitter(const Jitter& jitter, size_t pixels, int channels, uint8_t* data);
 
 }  // namespace googlenet::images

@@ -21,6 +21,7 @@ constexpr int kEdge = 2;
 /// are left. Measured on photographs and text: at 4 no pixel is further than 4 from what the whole picture
 /// gives (1 on average); at 3 they differ by up to 5, at 2 by up to 13.
 constexpr double kKept = 4.0;
+constexpr double kKeptFast = 2.0;
 
 /// The entropy-coded data cannot hold FF D9, so its absence means that the end is missing.
 bool has_end_marker(std::span<const uint8_t> scan) {
@@ -39,7 +40,7 @@ void cmyk_to_rgb(uint8_t* row, int count) {
 
 class JpegReader final : public Reader {
  public:
-  JpegReader() {
+  explicit JpegReader(Quality quality) : quality_(quality) {
     decompress_.err = jpeg_std_error(&errors_);
     decompress_.client_data = &jump_;
     errors_.error_exit = on_error;
@@ -52,7 +53,7 @@ class JpegReader final : public Reader {
 
   Extent open(std::span<const uint8_t> bytes) override;
   bool is_plain_jpeg() const override;
-  void read(const Target& target, Resizer& resizer) override;
+  void read(RowSink& sink) override;
 
  private:
   static void on_error(j_common_ptr info);
@@ -61,9 +62,10 @@ class JpegReader final : public Reader {
 
   void release() { jpeg_destroy_decompress(&decompress_); }
   bool is_cmyk() const { return decompress_.out_color_space == JCS_CMYK; }
-  void choose_format(const Target& target);
-  void read_rows(const Target& target, Resizer& resizer);
+  void choose_format(const RowSink& sink);
+  void read_rows(RowSink& sink);
 
+  const Quality quality_;
   jpeg_decompress_struct decompress_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
@@ -133,12 +135,11 @@ bool JpegReader::is_plain_jpeg() const {
          (space == JCS_GRAYSCALE || space == JCS_YCbCr);
 }
 
-void JpegReader::choose_format(const Target& target) {
-  const double reduction = std::min((target.box.right - target.box.left) / target.width,
-                                    (target.box.bottom - target.box.top) / target.height);
+void JpegReader::choose_format(const RowSink& sink) {
+  const double kept = quality_ == Quality::Fast ? kKeptFast : kKept;
   decompress_.scale_denom = 8;
   decompress_.scale_num = 8;
-  while (decompress_.scale_num > 1 && reduction * (decompress_.scale_num / 2) / 8 >= kKept) {
+  while (decompress_.scale_num > 1 && sink.reduction() * (decompress_.scale_num / 2) / 8 >= kept) {
     decompress_.scale_num /= 2;
   }
   switch (decompress_.jpeg_color_space) {
@@ -149,36 +150,34 @@ void JpegReader::choose_format(const Target& target) {
     case JCS_GRAYSCALE:
     case JCS_YCbCr:
     case JCS_RGB:
-      decompress_.out_color_space = target.channels == 1 ? JCS_GRAYSCALE : JCS_EXT_RGBX;
+      decompress_.out_color_space = sink.channels() == 1 ? JCS_GRAYSCALE : JCS_EXT_RGBX;
       break;
     default:
       throw unreadable("is a JPEG of " + std::to_string(decompress_.num_components) +
                        " components in an unknown colour space");
   }
-  decompress_.dct_method = JDCT_ISLOW;
-  decompress_.do_fancy_upsampling = TRUE;
+  const bool fast = quality_ == Quality::Fast;
+  decompress_.dct_method = fast ? JDCT_IFAST : JDCT_ISLOW;
+  decompress_.do_fancy_upsampling = fast ? FALSE : TRUE;
 }
 
-void JpegReader::read(const Target& target, Resizer& resizer) {
+void JpegReader::read(RowSink& sink) {
   struct Release {
     JpegReader& reader;
     ~Release() { reader.release(); }
   } release{*this};
-  choose_format(target);
+  choose_format(sink);
   catch_jump(jump_, [this] { jpeg_start_decompress(&decompress_); });
-  read_rows(target, resizer);
+  read_rows(sink);
 }
 
-void JpegReader::read_rows(const Target& target, Resizer& resizer) {
+void JpegReader::read_rows(RowSink& sink) {
   const double scale = static_cast<double>(decompress_.scale_num) / decompress_.scale_denom;
   const Extent scaled{static_cast<int>(decompress_.output_width),
                       static_cast<int>(decompress_.output_height)};
-  Target scaled_target = target;
-  scaled_target.box = {target.box.left * scale, target.box.top * scale, target.box.right * scale,
-                       target.box.bottom * scale};
-  resizer.begin(scaled, scaled_target);
-  const Span columns = resizer.columns();
-  const Span rows = resizer.rows();
+  sink.begin(scaled, scale);
+  const Span columns = sink.columns();
+  const Span rows = sink.rows();
 
   JDIMENSION left = static_cast<JDIMENSION>(std::max(columns.first - kEdge, 0));
   JDIMENSION width = static_cast<JDIMENSION>(std::min(columns.end() + kEdge, scaled.width)) - left;
@@ -187,7 +186,7 @@ void JpegReader::read_rows(const Target& target, Resizer& resizer) {
     if (rows.first > 0) jpeg_skip_scanlines(&decompress_, static_cast<JDIMENSION>(rows.first));
   });
   row_.resize(static_cast<size_t>(width) * 4 + kRowPadding);
-  const size_t pixel = is_cmyk() ? 4 : static_cast<size_t>(pixel_bytes(target.channels));
+  const size_t pixel = is_cmyk() ? 4 : static_cast<size_t>(pixel_bytes(sink.channels()));
   uint8_t* needed = row_.data() + (static_cast<size_t>(columns.first) - left) * pixel;
   for (int i = 0; i < rows.count; i++) {
     catch_jump(jump_, [this] {
@@ -196,16 +195,16 @@ void JpegReader::read_rows(const Target& target, Resizer& resizer) {
     });
     if (is_cmyk()) {
       cmyk_to_rgb(needed, columns.count);
-      if (target.channels == 1) pixels_to_luma(needed, columns.count);
+      if (sink.channels() == 1) pixels_to_luma(needed, columns.count);
     }
-    resizer.push(needed);
+    sink.push(needed);
   }
 }
 
 }  // namespace
 
-std::unique_ptr<Reader> make_jpeg_reader() {
-  return std::make_unique<JpegReader>();
+std::unique_ptr<Reader> make_jpeg_reader(Quality quality) {
+  return std::make_unique<JpegReader>(quality);
 }
 
 }  // namespace googlenet::images

@@ -42,13 +42,14 @@ class PicturePacker {
     if (pixels_.size() < needed) pixels_.resize(needed);
     const bool stays = extent.width == original.width && reader.is_plain_jpeg();
     const Box whole{0, 0, static_cast<double>(original.width), static_cast<double>(original.height)};
-    reader.read({.box = whole,
-                 .flip = false,
-                 .width = extent.width,
-                 .height = extent.height,
-                 .channels = kChannels,
-                 .out = pixels_.data()},
-                resizer_);
+    resizer_.set({.box = whole,
+                  .flip = false,
+                  .interpolation = Interpolation::Bilinear,
+                  .width = extent.width,
+                  .height = extent.height,
+                  .channels = kChannels,
+                  .out = pixels_.data()});
+    reader.read(resizer_);
     if (stays) {
       packed.jpeg.assign(bytes.begin(), bytes.end());
     } else {
@@ -59,7 +60,7 @@ class PicturePacker {
 
   PackOptions options_;
   ByteReader bytes_;
-  Formats formats_;
+  Formats formats_{Quality::Accurate};
   Resizer resizer_;
   std::vector<uint8_t> pixels_;
 };
@@ -69,7 +70,7 @@ class PicturePacker {
 Extent packed_extent(Extent original, int short_side) {
   const int shorter = std::min(original.width, original.height);
   if (short_side == 0 || shorter <= short_side) return original;
-  const auto resized = [&](int side) { return static_cast<int>(int64_t{short_side} * side / shorter); };
+  const auto resized = [&](int side) { return static_cast<int>(resized_side(side, original, short_side)); };
   return {resized(original.width), resized(original.height)};
 }
 

@@ -38,7 +38,7 @@ class PngReader final : public Reader {
   PngReader& operator=(const PngReader&) = delete;
 
   Extent open(std::span<const uint8_t> bytes) override;
-  void read(const Target& target, Resizer& resizer) override;
+  void read(RowSink& sink) override;
 
  private:
   static void on_error(png_structp png, png_const_charp message);
@@ -47,9 +47,9 @@ class PngReader final : public Reader {
 
   void release() { png_destroy_read_struct(&png_, &info_, nullptr); }
   size_t stride() const { return static_cast<size_t>(picture_.width) * kPixel; }
-  void read_rows(const Target& target, Resizer& resizer);
-  void read_interlaced(const Target& target, Resizer& resizer);
-  void push(uint8_t* row, const Target& target, Resizer& resizer);
+  void read_rows(RowSink& sink);
+  void read_interlaced(RowSink& sink);
+  void push(uint8_t* row, RowSink& sink);
 
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
@@ -93,7 +93,7 @@ Extent PngReader::open(std::span<const uint8_t> bytes) {
   return picture_;
 }
 
-void PngReader::read(const Target& target, Resizer& resizer) {
+void PngReader::read(RowSink& sink) {
   struct Release {
     PngReader& reader;
     ~Release() { reader.release(); }
@@ -106,39 +106,39 @@ void PngReader::read(const Target& target, Resizer& resizer) {
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
   });
-  resizer.begin(picture_, target);
+  sink.begin(picture_, 1);
   if (png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE) {
-    read_rows(target, resizer);
+    read_rows(sink);
   } else {
-    read_interlaced(target, resizer);
+    read_interlaced(sink);
   }
 }
 
-void PngReader::read_rows(const Target& target, Resizer& resizer) {
-  const Span rows = resizer.rows();
+void PngReader::read_rows(RowSink& sink) {
+  const Span rows = sink.rows();
   row_.resize(stride() + kRowPadding);
   for (int y = 0; y < rows.end(); y++) {
     catch_jump(jump_, [this] { png_read_row(png_, row_.data(), nullptr); });
-    if (y >= rows.first) push(row_.data(), target, resizer);
+    if (y >= rows.first) push(row_.data(), sink);
   }
 }
 
-void PngReader::read_interlaced(const Target& target, Resizer& resizer) {
+void PngReader::read_interlaced(RowSink& sink) {
   const size_t bytes = stride() * static_cast<size_t>(picture_.height);
   check_held_bytes(picture_, static_cast<int64_t>(bytes), "an interlaced PNG");
   std::vector<uint8_t> pixels(bytes + kRowPadding);
   std::vector<png_bytep> rows(picture_.height);
   for (int y = 0; y < picture_.height; y++) rows[y] = pixels.data() + y * stride();
   catch_jump(jump_, [&] { png_read_image(png_, rows.data()); });
-  for (int y = resizer.rows().first; y < resizer.rows().end(); y++) push(rows[y], target, resizer);
+  for (int y = sink.rows().first; y < sink.rows().end(); y++) push(rows[y], sink);
 }
 
-void PngReader::push(uint8_t* row, const Target& target, Resizer& resizer) {
-  const auto [first, count] = resizer.columns();
+void PngReader::push(uint8_t* row, RowSink& sink) {
+  const auto [first, count] = sink.columns();
   uint8_t* const needed = row + static_cast<size_t>(first) * kPixel;
   lay_over_white(needed, count);
-  if (target.channels == 1) pixels_to_luma(needed, count);
-  resizer.push(needed);
+  if (sink.channels() == 1) pixels_to_luma(needed, count);
+  sink.push(needed);
 }
 
 }  // namespace

@@ -60,10 +60,10 @@ class Pool::Batch {
   BufferPool::Buffer pixels_;
 };
 
-Pool::Pool(int threads, int channels) : channels_(channels) {
+Pool::Pool(int threads, const DecoderOptions& options) : channels_(options.channels) {
   try {
     for (int i = 0; i < threads; i++) {
-      threads_.emplace_back([this, decoder = std::make_unique<Decoder>(channels)] { work(*decoder); });
+      threads_.emplace_back([this, decoder = std::make_unique<Decoder>(options)] { work(*decoder); });
     }
   } catch (...) {
     stop();
@@ -79,7 +79,8 @@ Pool::~Pool() {
 
 std::shared_ptr<Pool::Batch> Pool::submit(std::vector<Request> requests, const Transform& transform) {
   const auto size = static_cast<size_t>(output_size(transform));
-  const size_t picture_bytes = size * size * static_cast<size_t>(channels_);
+  const size_t picture_bytes =
+      size * size * static_cast<size_t>(channels_) * static_cast<size_t>(output_count(transform));
   BufferPool::Buffer pixels = buffers_->take(requests.size() * picture_bytes);
   auto batch = std::make_shared<Batch>(std::move(requests), transform, picture_bytes, std::move(pixels));
   if (batch->all_begun()) return batch;  // no pictures

@@ -28,9 +28,10 @@ struct BatchFailure {
 
 /// What became of the pictures of one call.
 struct DecodedBatch {
-  /// positions.size() pictures of size x size x channels bytes, in the order asked for; their places in the
-  /// request are `positions`.
+  /// What positions.size() pictures became, in the order asked for; their places in the request are
+  /// `positions`.
   BufferPool::Buffer pixels;
+  /// Of all that one picture became: output_count() x size x size x channels.
   size_t picture_bytes;
   std::vector<int32_t> positions;
   /// By position.
@@ -41,8 +42,8 @@ class Pool {
  public:
   class Batch;
 
-  /// `channels`: 3 or 1. Throws std::system_error when there are no threads to be had.
-  Pool(int threads, int channels);
+  /// Throws std::system_error when there are no threads to be had.
+  Pool(int threads, const DecoderOptions& options);
   /// As stop() and join().
   ~Pool();
   Pool(const Pool&) = delete;

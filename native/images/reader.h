@@ -30,8 +30,8 @@ class Reader {
   virtual Extent open(std::span<const uint8_t> bytes) = 0;
   /// Whether what was opened is a JPEG of one scan, grey or YCbCr: what can be read fastest.
   virtual bool is_plain_jpeg() const { return false; }
-  /// Decodes what `target` needs of the picture that was opened, through `resizer`. Throws unreadable(...).
-  virtual void read(const Target& target, Resizer& resizer) = 0;
+  /// Decodes what `sink` needs of the picture that was opened. Throws unreadable(...).
+  virtual void read(RowSink& sink) = 0;
 };
 
 /// Luma of an RGB pixel: ITU-R 601-2 in 16 bits, as Pillow's convert('L').

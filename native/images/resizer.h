@@ -1,11 +1,12 @@
-// Pillow's antialiased bilinear resize (Image.resize(size, BILINEAR, box)), fed row by row: the crop, the
-// resize and the flip are one pass, and only as many rows are held as one output row needs.
+// Pillow's antialiased resize (Image.resize(size, filter, box)), fed row by row: the crop, the resize and the
+// flip are one pass, and only as many rows are held as one output row needs.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "images/view.h"
+#include "images/filter.h"
+#include "images/kernels.h"
 
 namespace googlenet::images {
 
@@ -13,52 +14,53 @@ namespace googlenet::images {
 inline int pixel_bytes(int channels) {
   return channels == 1 ? 1 : 4;
 }
-/// Bytes that must be readable after the last pixel of a pushed row.
-inline constexpr int kRowPadding = 16;
 
-struct Span {
-  int first;
-  int count;
-  int end() const { return first + count; }
+/// What becomes of the rows of a picture.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  /// 3 or 1.
+  virtual int channels() const = 0;
+  /// Pixels of the picture, along the axis where they are fewer, that make one pixel of the result; 0 when
+  /// its pixels are wanted as they are.
+  virtual double reduction() const = 0;
+  /// The rows will be those of the picture of `extent` pixels that the picture makes at `scale`, 1 or less.
+  virtual void begin(Extent extent, double scale) = 0;
+  /// What must be pushed: every row of rows() in order, its pixels from columns().first on, and kRowPadding
+  /// bytes that can be read after the last.
+  virtual Span columns() const = 0;
+  virtual Span rows() const = 0;
+  virtual void push(const uint8_t* row) = 0;
 };
 
 /// What becomes of a picture: `box` of it, mirrored or not, as height x width x channels bytes at `out`.
 struct Target {
   Box box;
   bool flip;
+  Interpolation interpolation;
   int width;
   int height;
   int channels;
   uint8_t* out;
 };
 
-/// Filter of one axis: output i is the sum of the source pixels of spans[i] times weights_of(i)[0 .. count).
-struct Filter {
-  static constexpr int kBits = 14;  // the weights of one output sum to 1 << kBits
-
-  int taps = 0;  // length of each output's weights, a multiple of 4: past the span's count they are 0
-  Span reach{};  // the source pixels that any output reads
-  std::vector<Span> spans;  // padded to a multiple of 4 with outputs that weigh nothing, as are the weights
-  std::vector<int16_t> weights;
-
-  /// Of `in` source pixels, [low, high) become `out` pixels; with `mirror` in reverse order.
-  void build(int in, double low, double high, int out, bool mirror);
-  const int16_t* weights_of(int i) const { return weights.data() + static_cast<size_t>(i) * taps; }
-};
-
-class Resizer {
+class Resizer final : public RowSink {
  public:
-  /// Begins a picture of the given extent; target.box is in its pixels.
-  void begin(Extent picture, const Target& target);
-  /// The source pixels that must be pushed: every row of rows() in order, its pixels from columns().first on.
-  Span columns() const { return horizontal_.reach; }
-  Span rows() const { return vertical_.reach; }
-  void push(const uint8_t* row);
+  /// Before begin().
+  void set(const Target& target) { target_ = target; }
+
+  int channels() const override { return target_.channels; }
+  double reduction() const override;
+  void begin(Extent extent, double scale) override;
+  Span columns() const override { return horizontal_.reach; }
+  Span rows() const override { return vertical_.reach; }
+  void push(const uint8_t* row) override;
 
  private:
   uint8_t* held_row(int row);
   void write_row(int y);
 
+  const Kernels& kernels_ = kernels();
   Target target_{};
   Filter horizontal_;
   Filter vertical_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "random.h"
@@ -15,6 +16,11 @@ class Draws {
   Draws(uint64_t seed, uint64_t epoch, uint64_t index) : key_(mix(mix(seed, epoch), index)) {}
 
   double between(double low, double high) { return low + (high - low) * unit(); }
+  /// Of the standard normal distribution, by Box and Muller.
+  double normal() {
+    const double radius = std::sqrt(-2 * std::log(1 - unit()));
+    return radius * std::cos(2 * std::numbers::pi * unit());
+  }
   /// Uniform in 0 .. count - 1.
   int below(int count) { return std::min(static_cast<int>(unit() * count), count - 1); }
 
@@ -61,47 +67,39 @@ Box random_box(const TrainTransform& transform, Extent picture, Draws& draws) {
   return central_box(transform, picture);
 }
 
+/// Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", section 4.1: each
+/// component of ImageNet's colours, times its variance and a normal number. The figures are those that
+/// Torch's recipes use, for colours from 0 to 1.
+std::array<float, 3> random_light(float deviation, Draws& draws) {
+  constexpr double kVariance[3] = {0.2175, 0.0188, 0.0045};
+  constexpr double kComponents[3][3] = {
+      {-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}};
+  std::array<double, 3> light{};
+  for (int component = 0; component < 3; component++) {
+    const double amount = draws.normal() * deviation * kVariance[component] * 255;
+    for (int c = 0; c < 3; c++) light[c] += kComponents[c][component] * amount;
+  }
+  return {static_cast<float>(light[0]), static_cast<float>(light[1]), static_cast<float>(light[2])};
+}
+
 /// torchvision's ColorJitter: each factor on its own, the order at random. One that is switched off is drawn
 /// all the same, so that it changes nothing for the others.
 Jitter random_jitter(const JitterRanges& ranges, Draws& draws) {
   const auto draw = [&](float range) {
     return static_cast<float>(draws.between(std::max(0.0, 1.0 - range), 1.0 + range));
   };
-  std::array<Jitter::Step, 3> steps{{{Adjustment::Brightness, draw(ranges.brightness)},
-                                     {Adjustment::Contrast, draw(ranges.contrast)},
-                                     {Adjustment::Saturation, draw(ranges.saturation)}}};
-  for (int i = 2; i > 0; i--) std::swap(steps[i], steps[draws.below(i + 1)]);
+  std::array<Jitter::Step, 4> steps{
+      {{Adjustment::Brightness, draw(ranges.brightness)},
+       {Adjustment::Contrast, draw(ranges.contrast)},
+       {Adjustment::Saturation, draw(ranges.saturation)},
+       {Adjustment::Hue, static_cast<float>(draws.between(-1, 1)) * ranges.hue}}};
+  for (int i = 3; i > 0; i--) std::swap(steps[i], steps[draws.below(i + 1)]);
   Jitter jitter;
   for (const Jitter::Step& step : steps) {
-    if (step.factor != 1) jitter.steps[jitter.count++] = step;
+    const float neutral = step.adjustment == Adjustment::Hue ? 0 : 1;
+    if (step.factor != neutral) jitter.steps[jitter.count++] = step;
   }
   return jitter;
-}
-
-View train_view(const TrainTransform& transform, uint64_t index, Extent picture) {
-  Draws draws(transform.seed, transform.epoch, index);
-  View view;
-  view.box = random_box(transform, picture, draws);
-  view.flip = draws.between(0, 1) < transform.flip;
-  view.jitter = random_jitter(transform.jitter, draws);
-  return view;
-}
-
-/// torchvision's Resize(resize) and CenterCrop(size) as one box of the unresized picture: the longer side is
-/// truncated, the margin rounded to even.
-View eval_view(const EvalTransform& transform, Extent picture) {
-  const int shorter = std::min(picture.width, picture.height);
-  const auto resized = [&](int side) {
-    return static_cast<double>(static_cast<int64_t>(transform.resize) * side / shorter);
-  };
-  const auto range = [&](int side) {
-    const double scale = side / resized(side);
-    const double first = std::nearbyint((resized(side) - transform.size) / 2);
-    return std::pair(first * scale, (first + transform.size) * scale);
-  };
-  const auto [left, right] = range(picture.width);
-  const auto [top, bottom] = range(picture.height);
-  return {.box = {left, top, right, bottom}, .flip = false, .jitter = {}};
 }
 
 }  // namespace
@@ -110,9 +108,46 @@ int output_size(const Transform& transform) {
   return std::visit([](const auto& chosen) { return chosen.size; }, transform);
 }
 
-View choose_view(const Transform& transform, uint64_t index, Extent picture) {
-  if (const auto* train = std::get_if<TrainTransform>(&transform)) return train_view(*train, index, picture);
-  return eval_view(std::get<EvalTransform>(transform), picture);
+int output_count(const Transform& transform) {
+  const auto* crops = std::get_if<CropsTransform>(&transform);
+  if (crops == nullptr) return 1;
+  const int of_a_scale = crops->squares ? 3 * 6 * 2 : 5 * 2;
+  return static_cast<int>(crops->scales.size()) * of_a_scale;
+}
+
+View choose_view(const TrainTransform& transform, uint64_t index, Extent picture) {
+  Draws draws(transform.seed, transform.epoch, index);
+  View view;
+  view.box = random_box(transform, picture, draws);
+  view.flip = draws.between(0, 1) < transform.flip;
+  view.jitter = random_jitter(transform.jitter, draws);
+  const auto any = static_cast<Interpolation>(draws.below(4));
+  view.interpolation = transform.interpolation.value_or(any);
+  view.jitter.light = random_light(transform.lighting, draws);
+  return view;
+}
+
+/// Resize(resize) and CenterCrop(size) as one box of the unresized picture.
+View choose_view(const EvalTransform& transform, Extent picture) {
+  const auto range = [&](int side) {
+    const int64_t resized = resized_side(side, picture, transform.resize);
+    const double scale = static_cast<double>(side) / static_cast<double>(resized);
+    const auto first = static_cast<double>(centred(resized, transform.size));
+    return std::pair(first * scale, (first + transform.size) * scale);
+  };
+  const auto [left, right] = range(picture.width);
+  const auto [top, bottom] = range(picture.height);
+  View view;
+  view.box = {left, top, right, bottom};
+  return view;
+}
+
+int64_t resized_side(int side, Extent picture, int resize) {
+  return int64_t{resize} * side / std::min(picture.width, picture.height);
+}
+
+int64_t centred(int64_t outer, int64_t inner) {
+  return static_cast<int64_t>(std::nearbyint(static_cast<double>(outer - inner) / 2));
 }
 
 }  // namespace googlenet::images
