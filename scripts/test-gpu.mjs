@@ -18,7 +18,7 @@ const files = [
 ]
 const tally = new Tally()
 tally.runVitest(files, {
-  env: { ...process.env, GOOGLENET_TEST_DEVICES: 'cuda' },
+  env: { ...process.env, GOOGLENET_TEST_DEVICES: process.env.GOOGLENET_TEST_DEVICES ?? 'cuda' },
   // One file at a time: they share the card, and its memory is measured.
   args: ['--maxWorkers=1', ...process.argv.slice(2), ...files],
 })
