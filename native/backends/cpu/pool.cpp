@@ -13,6 +13,7 @@ namespace step = graph::step;
 using graph::View;
 using graph::Window;
 
+constexpr int64_t kSide = 3;          // of the windows that slide_max() is made for: all of GoogLeNet's
 constexpr int kMostPixels = 15 * 15;  // of a window: infer_shapes allows no wider one
 
 // ---- kernels
@@ -34,6 +35,40 @@ void take_max(const T* const* rows, const int32_t* positions, int count, int64_t
     }
     store_bits(y + c, L::bits(best), lanes);
     if (kArgmax) store_bytes<T>(argmax + c, where, lanes);
+  });
+}
+
+/// One row of outputs of windows kSide wide, without the places: the maxima of columns are taken once for all
+/// windows over them. `rows` are the `count` rows of the input under it; a column outside is as good as the
+/// nearest one inside, which lies in the same window.
+template <class T>
+void slide_max(const T* const* rows, int count, const Window& w, int64_t x_stride, int64_t channels, T* y,
+               int64_t y_stride) {
+  using L = Lanes<T>;
+  using Key = typename L::Key;
+  by_registers<T>(channels, [&](int64_t c, auto lanes) {
+    const auto column = [&](int64_t x) {
+      const int64_t at = std::clamp<int64_t>(x, 0, w.in.width - 1) * x_stride + c;
+      Key best = L::key(load_bits(rows[0] + at, lanes));
+      for (int k = 1; k < count; k++) {
+        const Key v = L::key(load_bits(rows[k] + at, lanes));
+        best = L::above(v, best) ? v : best;
+      }
+      return best;
+    };
+    Key before{}, last{};  // the columns that the next window shares with this one
+    for (int64_t ox = 0; ox < w.out.width; ox++) {
+      const int64_t x = ox * w.stride - w.padding;
+      const bool fresh = ox == 0;
+      const Key a = fresh || w.stride > 2 ? column(x) : w.stride == 2 ? last : before;
+      const Key b = fresh || w.stride > 1 ? column(x + 1) : last;
+      const Key d = column(x + 2);
+      Key best = L::above(b, a) ? b : a;
+      best = L::above(d, best) ? d : best;
+      store_bits(y + ox * y_stride + c, L::bits(best), lanes);
+      before = b;
+      last = d;
+    }
   });
 }
 
@@ -126,6 +161,7 @@ class MaxPool : public Operation {
     const T* x = pointer<T>(context, in);
     T* y = pointer<T>(context, out);
     const bool keep = what_.argmax.buffer >= 0;
+    if (!keep && what_.window.kernel == kSide) return slide(context);
     uint8_t* argmax = keep ? pointer<uint8_t>(context, what_.argmax) : nullptr;
     const auto kernel = keep ? take_max<true, T> : take_max<false, T>;
     each_pixel(what_.window.batch, what_.window.out, [&](int64_t row, int64_t n, int64_t oy, int64_t ox) {
@@ -142,6 +178,25 @@ class MaxPool : public Operation {
   }
 
  private:
+  void slide(const Context& context) {
+    const View &in = what_.input, &out = what_.output;
+    const Window& w = what_.window;
+    const T* x = pointer<T>(context, in);
+    T* y = pointer<T>(context, out);
+    parallel_ranges(w.batch * w.out.height, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        const int64_t n = row / w.out.height, top = row % w.out.height * w.stride - w.padding;
+        std::array<const T*, kSide> rows;
+        int count = 0;
+        for (int64_t i = std::max<int64_t>(top, 0); i < std::min(top + kSide, w.in.height); i++) {
+          rows[count++] = x + (n * w.in.height + i) * w.in.width * in.stride;
+        }
+        slide_max(rows.data(), count, w, in.stride, in.channels, y + row * w.out.width * out.stride,
+                  out.stride);
+      }
+    });
+  }
+
   step::MaxPool what_;
 };
 
