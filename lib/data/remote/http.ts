@@ -1,0 +1,261 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { GoogLeNetError } from '../../errors.js'
+import { checkNotAborted } from '../../queue.js'
+
+/** How patient requests are. */
+export interface HttpOptions {
+  /** Tries in a row that bring nothing before a request is given up; 6 by default. */
+  attempts?: number
+  /** Seconds in which at least a KiB must come, or the connection counts as dead; 30 by default. */
+  stallSeconds?: number
+  /** Seconds before the second try, doubled for each further one, up to a minute; 0.5 by default. */
+  backoffSeconds?: number
+  /** Sent along, such as `{ authorization: 'Bearer ...' }`. */
+  headers?: Readonly<Record<string, string>>
+}
+
+/** What a server says of a file. */
+export interface RemoteFile {
+  url: string
+  size: number
+  /** A strong validator: it changes when the content does. */
+  etag?: string
+}
+
+/** A failure that may pass: the request is tried again. */
+class Transient extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterSeconds = 0,
+  ) {
+    super(message)
+  }
+}
+
+const leastProgress = 1024
+/** A try that brought this much counts as the first again: a long file may need many. */
+const goodProgress = 64 * 1024
+const longestBackoff = 60
+
+const ioError = (url: string, what: string, cause?: unknown): GoogLeNetError =>
+  new GoogLeNetError('ERR_GOOGLENET_IO', `${withoutSecrets(url)}: ${what}`, { cause })
+
+/** For messages: no user, no password, no signature in the query. */
+export function withoutSecrets(url: string): string {
+  const { protocol, host, pathname, search } = new URL(url)
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?...'}`
+}
+
+/** The size and validator of a file. @throws ERR_GOOGLENET_IO, ERR_GOOGLENET_ABORTED. */
+export function describeRemote(
+  url: string,
+  options: HttpOptions = {},
+  signal?: AbortSignal,
+): Promise<RemoteFile> {
+  // A range of one byte, because many servers that sign their addresses refuse HEAD; its answer has the whole size.
+  return retry(url, options, signal, () =>
+    request(url, { range: 'bytes=0-0' }, options, signal, async ({ status, headers }) => {
+      const total =
+        status === 206
+          ? parseContentRange(headers)?.size
+          : Number(headers.get('content-length') ?? Number.NaN)
+      if (total === undefined || !Number.isSafeInteger(total)) {
+        throw ioError(url, 'the server does not say how long the file is, which must be known to read it')
+      }
+      const etag = headers.get('etag')
+      return { url, size: total, ...(etag?.startsWith('"') ? { etag } : {}) }
+    }),
+  )
+}
+
+/** A small file whole, at most `most` bytes of it. @throws ERR_GOOGLENET_IO, ERR_GOOGLENET_ABORTED. */
+export function fetchWhole(
+  url: string,
+  most: number,
+  options: HttpOptions = {},
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  return retry(url, options, signal, () =>
+    request(url, {}, options, signal, async (response, body) => {
+      const pieces: Uint8Array[] = []
+      let length = 0
+      for await (const piece of body) {
+        length += piece.length
+        if (length > most) throw ioError(url, `it is longer than the ${most} bytes that such a file may have`)
+        pieces.push(piece)
+      }
+      const stated = response.headers.get('content-length')
+      if (stated !== null && Number(stated) !== length) {
+        throw new Transient(`${length} bytes came instead of ${stated}`)
+      }
+      return Buffer.concat(pieces)
+    }),
+  )
+}
+
+/**
+ * The bytes of a file from `begin` on, handed to `receive` as they come: `length` in all. After a failure the rest
+ * is asked for; `receive` gets every byte once and in order, with its place in the file.
+ *
+ * @throws ERR_GOOGLENET_IO, ERR_GOOGLENET_DATA when the file is no longer the one described, ERR_GOOGLENET_ABORTED.
+ */
+export async function fetchRange(
+  file: RemoteFile,
+  { begin, length }: { begin: number; length: number },
+  receive: (piece: Uint8Array, offset: number) => Promise<void> | void,
+  options: HttpOptions = {},
+  signal?: AbortSignal,
+): Promise<void> {
+  const end = begin + length
+  let next = begin
+  const resume = async (response: Response, body: AsyncIterable<Uint8Array>): Promise<void> => {
+    let skipped = checkAnswer(file, next, end, response) ? 0 : next
+    for await (const piece of body) {
+      // A server without ranges sends the file from its beginning.
+      const wanted = piece.subarray(Math.min(skipped, piece.length))
+      skipped -= piece.length - wanted.length
+      const part = wanted.subarray(0, end - next)
+      if (part.length > 0) await receive(part, next)
+      next += part.length
+      if (next === end) {
+        if (part.length < wanted.length && response.status === 206) {
+          throw new Transient('more bytes came than were asked for')
+        }
+        return
+      }
+    }
+    throw new Transient(`the answer ended ${end - next} bytes too early`)
+  }
+  if (length === 0) return
+  await retry(
+    file.url,
+    options,
+    signal,
+    () =>
+      request(
+        file.url,
+        {
+          range: `bytes=${next}-${end - 1}`,
+          ...(file.etag ? { 'if-range': file.etag } : {}),
+        },
+        options,
+        signal,
+        resume,
+      ),
+    () => next,
+  )
+}
+
+/** Whether the answer is the range that was asked for; false: it is the whole file. */
+function checkAnswer(file: RemoteFile, begin: number, end: number, { status, headers }: Response): boolean {
+  const etag = headers.get('etag')
+  const changed = file.etag !== undefined && etag !== null && etag !== file.etag
+  const range = status === 206 ? parseContentRange(headers) : undefined
+  const size = status === 206 ? range?.size : Number(headers.get('content-length') ?? file.size)
+  if (changed || (size !== undefined && size !== file.size)) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_DATA',
+      `${withoutSecrets(file.url)}: it has changed on the server (${size} bytes, ${etag ?? 'no ETag'}, instead of ` +
+        `${file.size}, ${file.etag ?? 'no ETag'}); open the data set again`,
+    )
+  }
+  if (status === 200) return false
+  if (range?.first !== begin || range.last !== end - 1) {
+    throw new Transient(`the server sent "${headers.get('content-range')}" for bytes ${begin}-${end - 1}`)
+  }
+  return true
+}
+
+function parseContentRange(headers: Headers): { first: number; last: number; size: number } | undefined {
+  const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
+  return found ? { first: Number(found[1]), last: Number(found[2]), size: Number(found[3]) } : undefined
+}
+
+/** One request. The connection is closed when `receive` is done with it, whatever is left. */
+async function request<T>(
+  url: string,
+  headers: Record<string, string>,
+  { stallSeconds = 30, headers: own = {} }: HttpOptions,
+  signal: AbortSignal | undefined,
+  receive: (response: Response, body: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController()
+  let came = 0
+  let seen = -leastProgress
+  let stalled = false
+  const watch = setInterval(() => {
+    stalled = came - seen < leastProgress
+    seen = came
+    if (stalled) ending.abort()
+  }, stallSeconds * 1000)
+  const end = () => ending.abort()
+  signal?.addEventListener('abort', end, { once: true })
+  try {
+    const response = await fetch(url, {
+      headers: { 'accept-encoding': 'identity', ...own, ...headers },
+      signal: ending.signal,
+    })
+    checkStatus(url, response)
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of response.body ?? []) {
+        came += piece.length
+        yield piece
+      }
+    }
+    return await receive(response, body())
+  } catch (error) {
+    checkNotAborted(signal)
+    if (error instanceof GoogLeNetError || error instanceof Transient) throw error
+    if (stalled) throw new Transient(`nothing came for ${stallSeconds} s`)
+    if (isOperatingSystem(error)) throw error
+    const cause = (error as { cause?: Error }).cause
+    throw new Transient(cause?.message || (cause as { code?: string } | undefined)?.code || String(error))
+  } finally {
+    clearInterval(watch)
+    signal?.removeEventListener('abort', end)
+    ending.abort()
+  }
+}
+
+/** What writing the bytes threw, not the network: a full disk stays full. */
+const isOperatingSystem = (error: unknown): boolean =>
+  typeof (error as NodeJS.ErrnoException).syscall === 'string'
+
+function checkStatus(url: string, { status, statusText, headers }: Response): void {
+  if (status === 200 || status === 206) return
+  const what = `the server answered ${status} ${statusText}`.trimEnd()
+  if (status === 408 || status === 425 || status === 429 || status >= 500) {
+    throw new Transient(what, Number(headers.get('retry-after')) || 0)
+  }
+  throw ioError(url, `${what}; check the address and whether it needs credentials`)
+}
+
+/** Tries until it works, or until `attempts` tries in a row have brought nothing. `progress` counts bytes. */
+async function retry<T>(
+  url: string,
+  { attempts = 6, backoffSeconds = 0.5 }: HttpOptions,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+  progress: () => number = () => 0,
+): Promise<T> {
+  for (let failed = 1; ; failed++) {
+    checkNotAborted(signal)
+    const before = progress()
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error
+      if (progress() - before >= goodProgress) failed = 1
+      if (failed >= attempts) {
+        throw ioError(
+          url,
+          `${error.message}, after ${attempts} tries; check the network and the server`,
+          error,
+        )
+      }
+      const backoff = backoffSeconds * 2 ** (failed - 1) * (0.75 + Math.random() / 2)
+      const seconds = Math.min(longestBackoff, Math.max(backoff, error.retryAfterSeconds))
+      await wait(seconds * 1000, undefined, signal ? { signal } : {}).catch(() => checkNotAborted(signal))
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import { GoogLeNetError } from '../../errors.js'
+
+/** The samples of one tar file: where each one's picture lies, what it shows and what it is called. */
+export interface ShardIndex {
+  /** Length of the tar file. */
+  readonly bytes: number
+  /** Of each sample: where its picture begins, in blocks of 512 bytes, and how many bytes it takes. */
+  readonly blocks: Uint32Array
+  readonly lengths: Uint32Array
+  /** Of each sample: its class, a place in `classes`. */
+  readonly labels: Uint32Array
+  /** Of each sample: where its name ends in `names`, UTF-8; it begins where the one before ends. */
+  readonly nameEnds: Uint32Array
+  readonly names: Uint8Array
+  /** What the shard says of the classes of its samples: numbers in decimal, or names. */
+  readonly classes: readonly string[]
+}
+
+const blockSize = 512
+const magic = Buffer.from('GNSHARD1', 'latin1')
+/** Magic, bytes of the tar, samples, bytes of the names, bytes of the classes (JSON). */
+const headerBytes = 32
+
+/** Collects the samples of a shard. */
+export class ShardIndexBuilder {
+  readonly #rows: { offset: number; length: number; label: number }[] = []
+  readonly #names: Buffer[] = []
+  readonly #classes = new Map<string, number>()
+
+  add(sample: { offset: number; length: number; className: string; name: string }): void {
+    const { offset, length, className, name } = sample
+    const label = this.#classes.get(className) ?? this.#classes.size
+    this.#classes.set(className, label)
+    this.#rows.push({ offset, length, label })
+    this.#names.push(Buffer.from(name))
+  }
+
+  /** @throws ERR_GOOGLENET_DATA when the tar is larger than 2 TiB, of which an offset cannot be kept. */
+  finish(bytes: number): ShardIndex {
+    const rows = this.#rows
+    if (bytes / blockSize >= 2 ** 32)
+      throw new GoogLeNetError('ERR_GOOGLENET_DATA', 'a shard of 2 TiB or more')
+    let end = 0
+    return {
+      bytes,
+      blocks: Uint32Array.from(rows, ({ offset }) => offset / blockSize),
+      lengths: Uint32Array.from(rows, ({ length }) => length),
+      labels: Uint32Array.from(rows, ({ label }) => label),
+      nameEnds: Uint32Array.from(this.#names, (name) => {
+        end += name.length
+        return end
+      }),
+      names: Buffer.concat(this.#names),
+      classes: [...this.#classes.keys()],
+    }
+  }
+}
+
+/** Where the picture of a sample lies, and its name. */
+export function sampleOf(index: ShardIndex, i: number): { offset: number; length: number; name: string } {
+  const { blocks, lengths, nameEnds, names } = index
+  const name = Buffer.from(names.buffer, names.byteOffset, names.length)
+  return {
+    offset: blocks[i]! * blockSize,
+    length: lengths[i]!,
+    name: name.toString('utf8', i === 0 ? 0 : nameEnds[i - 1]!, nameEnds[i]!),
+  }
+}
+
+/** The index as a file, little-endian: a header, four columns, the names, the classes as JSON. */
+export function encodeShardIndex(index: ShardIndex): Buffer {
+  const classes = Buffer.from(JSON.stringify(index.classes))
+  const header = Buffer.alloc(headerBytes)
+  magic.copy(header)
+  header.writeBigUInt64LE(BigInt(index.bytes), 8)
+  header.writeUInt32LE(index.blocks.length, 16)
+  header.writeUInt32LE(index.names.length, 20)
+  header.writeUInt32LE(classes.length, 24)
+  const columns = [index.blocks, index.lengths, index.labels, index.nameEnds].map((column) =>
+    Buffer.from(column.buffer, column.byteOffset, column.byteLength),
+  )
+  return Buffer.concat([header, ...columns, index.names, classes])
+}
+
+/**
+ * Reads what `encodeShardIndex` wrote; whatever else the bytes are, nothing in the result points outside of the tar
+ * or of the lists.
+ *
+ * @throws ERR_GOOGLENET_DATA naming `path`.
+ */
+export function decodeShardIndex(bytes: Uint8Array, path: string): ShardIndex {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const refuse = (what: string) =>
+    new GoogLeNetError('ERR_GOOGLENET_DATA', `${path}: ${what}; remove it, or make it again`)
+  if (file.length < headerBytes || !file.subarray(0, 8).equals(magic)) {
+    throw refuse('it is not an index of a shard')
+  }
+  const tarBytes = Number(file.readBigUInt64LE(8))
+  const samples = file.readUInt32LE(16)
+  const nameBytes = file.readUInt32LE(20)
+  const classBytes = file.readUInt32LE(24)
+  if (file.length !== headerBytes + 16 * samples + nameBytes + classBytes) {
+    throw refuse('it is an index of another length than it says')
+  }
+  const column = (place: number): Uint32Array => {
+    const begin = headerBytes + 4 * samples * place
+    return new Uint32Array(Uint8Array.from(file.subarray(begin, begin + 4 * samples)).buffer)
+  }
+  const [blocks, lengths, labels, nameEnds] = [0, 1, 2, 3].map(column) as [
+    Uint32Array,
+    Uint32Array,
+    Uint32Array,
+    Uint32Array,
+  ]
+  const nameBegin = headerBytes + 16 * samples
+  const classes = parseClasses(file.toString('utf8', nameBegin + nameBytes))
+  if (classes === undefined) throw refuse('its list of classes cannot be read')
+  let end = 0
+  for (let i = 0; i < samples; i++) {
+    if (blocks[i]! * blockSize + lengths[i]! > tarBytes) throw refuse('it points past the end of its shard')
+    if (labels[i]! >= classes.length) throw refuse('it names a class that it has not')
+    if (nameEnds[i]! < end || nameEnds[i]! > nameBytes) throw refuse('its names are out of order')
+    end = nameEnds[i]!
+  }
+  const names = Uint8Array.from(file.subarray(nameBegin, nameBegin + nameBytes))
+  return { bytes: tarBytes, blocks, lengths, labels, nameEnds, names, classes }
+}
+
+function parseClasses(text: string): string[] | undefined {
+  try {
+    const classes: unknown = JSON.parse(text)
+    const isList = Array.isArray(classes) && classes.every((one) => typeof one === 'string')
+    return isList ? (classes as string[]) : undefined
+  } catch {
+    return undefined
+  }
+}
