@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { withClasses } from '../data/relabel.js'
 import type { SampleSource } from '../data/source.js'
 import { GoogLeNetError } from '../errors.js'
 import { count, decimal, duration, percent, rate } from '../report/format.js'
@@ -70,13 +71,16 @@ async function evaluateCommand(model: string, path: string, flags: Flags): Promi
 }
 
 /**
- * The source with the labels of a network: its classes are found by name, and may be some of the network's.
+ * The source with the labels of a network: its classes are found by name, or by their WordNet IDs, and may be some of
+ * the network's.
  *
  * @throws ERR_GOOGLENET_DATA for a class that the network does not know.
  */
 export function relabel(source: SampleSource, labels: readonly string[]): SampleSource {
   const known = new Map(labels.map((label, index) => [label, index]))
-  const unknown = source.classes.filter((name) => !known.has(name))
+  const { classes, synsets = [] } = source
+  const found = classes.map((name, i) => known.get(name) ?? known.get(synsets[i] ?? name))
+  const unknown = classes.filter((_, i) => found[i] === undefined)
   if (unknown.length > 0) {
     const some = (names: readonly string[]) =>
       `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', ...' : ''}`
@@ -85,15 +89,7 @@ export function relabel(source: SampleSource, labels: readonly string[]): Sample
       `the network does not know the classes ${some(unknown)}; it knows ${some(labels)}`,
     )
   }
-  const indices = source.classes.map((name) => known.get(name)!)
-  return {
-    classes: labels,
-    length: source.length,
-    sample: (index) => {
-      const sample = source.sample(index)
-      return { ...sample, label: indices[sample.label]! }
-    },
-  }
+  return withClasses(source, { classes: labels, labels: found as number[] })
 }
 
 /** The figures, and each class's, from the hardest to the easiest. */

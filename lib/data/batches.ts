@@ -6,7 +6,7 @@ import { checkNotAborted } from '../queue.js'
 import { type AugmentOptions, evaluationTransform, trainTransform } from './augment.js'
 import { checkPictureChannels, openLoader } from './loader.js'
 import { EpochOrder } from './order.js'
-import type { Sample, SampleSource } from './source.js'
+import type { Sample, SampleOrder, SampleSource } from './source.js'
 
 /** Pictures that were asked for together. */
 export interface Batch {
@@ -17,7 +17,10 @@ export interface Batch {
   indices: Int32Array
   /** Those that could not be read. */
   skipped: { name: string; reason: string }[]
-  /** Samples of this pass up to the end of this batch: a pass that begins there goes on without a gap. */
+  /**
+   * Samples of this pass, those of all ranks, up to the end of this batch: a pass that begins there goes on without a
+   * gap, with as many ranks as it likes.
+   */
   position: number
 }
 
@@ -32,6 +35,12 @@ export interface BatchesOptions {
    * and sample alone. Without it they come as the source has them, resized and cropped in the centre.
    */
   training?: { seed: number; epoch: number; augment?: AugmentOptions }
+  /**
+   * One of several passes that share the samples: position p is of rank p % ranks. In training all ranks get equally
+   * many batches of equal size; in evaluation none is lost and none comes twice. 0 of 1 by default.
+   */
+  rank?: number
+  ranks?: number
   /** Length of the shorter side before the centre is cropped, without `training`; imageSize x 256 / 224 by default. */
   resize?: number
   /** Where the pass begins: the `position` of the last batch that was worked off; 0 by default. */
@@ -52,9 +61,13 @@ export interface BatchesOptions {
   signal?: AbortSignal
 }
 
-/** Samples that a training pass over `samples` visits: the last ones are left out when they fill no batch. */
-export function trainedSamples(samples: number, batchSize: number): number {
-  return samples < batchSize ? samples : samples - (samples % batchSize)
+/**
+ * Samples that the training passes of all ranks visit: the last ones are left out when they fill no batch of each. Too
+ * few for one of each make one smaller batch.
+ */
+export function trainedSamples(samples: number, batchSize: number, ranks = 1): number {
+  const step = batchSize * ranks
+  return samples - (samples % (samples < step ? ranks : step))
 }
 
 /**
@@ -74,6 +87,14 @@ export function batches(
   const imageSize = checkNumber('imageSize', options.imageSize, { min: 1, max: 16384, whole: true })
   const threads = checkNumber('threads', options.threads ?? 0, { min: 0, max: 1024, whole: true })
   const dropLast = options.dropLast ?? training !== undefined
+  const ranks = checkNumber('ranks', options.ranks ?? 1, { min: 1, max: 65535, whole: true })
+  const end = dropLast ? trainedSamples(source.length, batchSize, ranks) : source.length
+  if (end === 0 && source.length > 0) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_OPTION',
+      `ranks must be at most the ${source.length} samples that they share, found ${ranks}`,
+    )
+  }
   const pass: Pass = {
     source,
     batchSize,
@@ -81,13 +102,23 @@ export function batches(
     transform: training
       ? trainTransform(imageSize, training)
       : evaluationTransform(imageSize, options.resize),
-    order: training ? new EpochOrder(training.seed, training.epoch, source.length) : { at: (i) => i },
+    order: training ? epochOrder(source, training) : { at: (i) => i },
+    rank: checkNumber('rank', options.rank ?? 0, { min: 0, below: ranks, whole: true }),
+    ranks,
     begin: checkNumber('position', options.position ?? 0, { min: 0, max: source.length, whole: true }),
-    end: dropLast ? trainedSamples(source.length, batchSize) : source.length,
+    end,
     prefetch: checkNumber('prefetch', options.prefetch ?? 2, { min: 0, max: 1024, whole: true }),
     skip: checkChoice('onError', options.onError ?? 'skip', ['skip', 'throw']) === 'skip',
   }
   return run(pass, options.loader, () => openLoader(channels, threads), signal)
+}
+
+/** The order in which an epoch of training visits a source. */
+export function epochOrder(
+  source: SampleSource,
+  { seed, epoch }: { seed: number; epoch: number },
+): SampleOrder {
+  return source.order?.(seed, epoch) ?? new EpochOrder(seed, epoch, source.length)
 }
 
 interface Pass {
@@ -96,7 +127,9 @@ interface Pass {
   /** C, H, W. */
   shape: readonly [number, number, number]
   transform: PictureTransform
-  order: Pick<EpochOrder, 'at'>
+  order: SampleOrder
+  rank: number
+  ranks: number
   begin: number
   end: number
   prefetch: number
@@ -105,10 +138,9 @@ interface Pass {
 
 /** A batch on its way. */
 interface Request {
-  samples: Sample[]
   indices: number[]
   position: number
-  decoded: Promise<DecodedBatch>
+  decoded: Promise<DecodedBatch & { samples: Sample[] }>
 }
 
 async function* run(
@@ -120,15 +152,18 @@ async function* run(
   checkNotAborted(signal)
   const own = shared ? undefined : open()
   const loader = shared ?? own!
+  const leaving = new AbortController()
+  const ended = signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal
   const ahead: Request[] = []
   let next = pass.begin
   const request = (atMost: number) => {
     while (ahead.length < atMost && next < pass.end) {
-      const batch = requestBatch(loader, pass, next)
-      ahead.push(batch)
+      const batch = requestBatch(loader, pass, next, ended)
+      if (batch.indices.length > 0) ahead.push(batch)
       next = batch.position
     }
   }
+  let asked = 0
   let read = 0
   let unread: Batch['skipped'][number] | undefined
   try {
@@ -139,15 +174,17 @@ async function* run(
       const batch = await finishBatch(pass, current)
       checkNotAborted(signal)
       request(pass.prefetch)
+      asked += current.indices.length
       read += batch.labels.length
       unread ??= batch.skipped[0]
       yield batch
       checkNotAborted(signal)
     }
   } finally {
+    leaving.abort()
     own?.dispose()
   }
-  if (read === 0 && unread !== undefined && pass.begin === 0) throw nothingReadable(pass.end, unread)
+  if (read === 0 && unread !== undefined && pass.begin === 0) throw nothingReadable(asked, unread)
 }
 
 /** The error of data none of whose pictures can be read; `first` is one of them. */
@@ -159,19 +196,31 @@ export function nothingReadable(pictures: number, first: Batch['skipped'][number
   )
 }
 
-function requestBatch(loader: Pick<Loader, 'decode'>, pass: Pass, begin: number): Request {
-  const position = Math.min(begin + pass.batchSize, pass.end)
-  const indices = Array.from({ length: position - begin }, (_, i) => pass.order.at(begin + i))
-  const samples = indices.map((index) => pass.source.sample(index))
-  const pictures = samples.map(({ source }, i) => ({ source, index: indices[i]! }))
-  const decoded = loader.decode(pictures, pass.transform)
+/** Asks for what is this rank's of the samples from `begin` on, a batch of each rank. */
+function requestBatch(
+  loader: Pick<Loader, 'decode'>,
+  { source, transform, order, batchSize, rank, ranks, end }: Pass,
+  begin: number,
+  signal: AbortSignal,
+): Request {
+  const position = Math.min(begin + batchSize * ranks, end)
+  const indices: number[] = []
+  const first = begin + ((rank - (begin % ranks) + ranks) % ranks)
+  for (let p = first; p < position; p += ranks) indices.push(order.at(p))
+  const decode = async () => {
+    if (source.ready) await source.ready(indices, signal)
+    const samples = indices.map((index) => source.sample(index))
+    const pictures = samples.map(({ source: where }, i) => ({ source: where, index: indices[i]! }))
+    return { ...(await loader.decode(pictures, transform)), samples }
+  }
+  const decoded = decode()
   // Its failure is met when its turn comes; until then, or when the loop is left, nobody waits for it.
   decoded.catch(() => {})
-  return { samples, indices, position, decoded }
+  return { indices, position, decoded }
 }
 
-async function finishBatch(pass: Pass, { samples, indices, position, decoded }: Request): Promise<Batch> {
-  const { data, positions, failures } = await decoded.catch((error) => {
+async function finishBatch(pass: Pass, { indices, position, decoded }: Request): Promise<Batch> {
+  const { data, positions, failures, samples } = await decoded.catch((error) => {
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'decoding pictures')
   })
   const skipped = failures.map((failure) => ({

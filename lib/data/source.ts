@@ -17,8 +17,22 @@ export interface Sample {
 export interface SampleSource {
   readonly classes: readonly string[]
   readonly length: number
+  /** The WordNet IDs of the classes, where `classes` are names that people read. */
+  readonly synsets?: readonly string[]
   /** The `index`-th sample, 0 <= index < length. Cheap and synchronous. */
   sample(index: number): Sample
+  /**
+   * The order in which an epoch visits the samples, for what is slow to seek: a permutation of 0 to length - 1 that
+   * is a pure function of its arguments, of which any place is found at once. Without it EpochOrder mixes them all.
+   */
+  order?(seed: number, epoch: number): SampleOrder
+  /** Brings the bytes of samples to this machine, for what is elsewhere: awaited before they are decoded. */
+  ready?(indices: Iterable<number>, signal?: AbortSignal): Promise<void>
+}
+
+export interface SampleOrder {
+  /** Index of the sample at a position, 0 <= position < length. */
+  at(position: number): number
 }
 
 /** A data set as training takes it. `validation` may be empty (length 0). */

@@ -1,15 +1,27 @@
 import { setImmediate } from 'node:timers/promises'
 import { hashText } from './order.js'
-import type { Sample, SampleSource } from './source.js'
+import type { Sample, SampleOrder, SampleSource } from './source.js'
 
 /** Some samples of a source, in the order of `indices`. */
 export class Subset implements SampleSource {
   readonly classes: readonly string[]
+  readonly synsets?: readonly string[]
+  readonly order?: (seed: number, epoch: number) => SampleOrder
+  readonly ready?: (indices: Iterable<number>, signal?: AbortSignal) => Promise<void>
   readonly #source: SampleSource
   readonly #indices: Uint32Array
 
   constructor(source: SampleSource, indices: Uint32Array) {
     this.classes = source.classes
+    if (source.synsets) this.synsets = source.synsets
+    if (source.order) this.order = (seed, epoch) => filterOrder(source, indices, source.order!(seed, epoch))
+    if (source.ready) {
+      this.ready = (wanted, signal) =>
+        source.ready!(
+          Array.from(wanted, (index) => indices[index]!),
+          signal,
+        )
+    }
     this.#source = source
     this.#indices = indices
   }
@@ -21,6 +33,20 @@ export class Subset implements SampleSource {
   sample(index: number): Sample {
     return this.#source.sample(this.#indices[index]!)
   }
+}
+
+/** The samples of a subset in the order in which the whole is visited. */
+function filterOrder(source: SampleSource, indices: Uint32Array, order: SampleOrder): SampleOrder {
+  const absent = 0xffffffff
+  const places = new Uint32Array(source.length).fill(absent)
+  for (const [place, index] of indices.entries()) places[index] = place
+  const kept = new Uint32Array(indices.length)
+  let filled = 0
+  for (let position = 0; position < source.length; position++) {
+    const place = places[order.at(position)]!
+    if (place !== absent) kept[filled++] = place
+  }
+  return { at: (position) => kept[position]! }
 }
 
 /**

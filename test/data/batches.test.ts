@@ -5,7 +5,10 @@ import { describe, expect, test } from 'vitest'
 import type { DecodedBatch, Picture, PictureTransform } from '../../binding.js'
 import { type Batch, type BatchesOptions, batches, trainedSamples } from '../../lib/data/batches.js'
 import { ImageFolder } from '../../lib/data/imageFolder.js'
+import { withClasses } from '../../lib/data/relabel.js'
 import type { SampleSource } from '../../lib/data/source.js'
+import { Subset } from '../../lib/data/split.js'
+import { GoogLeNetError } from '../../lib/errors.js'
 import { place, placeClasses, temporaryFolder } from './pictures.js'
 
 const sourceOf = (length: number): SampleSource => ({
@@ -154,6 +157,131 @@ describe('a pass', () => {
     await expect(stream.next()).resolves.toMatchObject({ done: true })
     const late = batches(sourceOf(40), { ...options, loader: new FakeLoader(), signal: controller.signal })
     await expect(late.next()).rejects.toMatchObject({ code: 'ERR_GOOGLENET_ABORTED' })
+  })
+})
+
+describe('ranks', () => {
+  const options = { batchSize: 3, imageSize: 2 }
+  const passOf = async (length: number, more: Partial<BatchesOptions>) =>
+    collect(batches(sourceOf(length), { ...options, ...more, loader: new FakeLoader() }))
+  const all = (ranks: number, length: number, more: Partial<BatchesOptions> = {}) =>
+    Promise.all(upTo(ranks).map((rank) => passOf(length, { ...more, rank, ranks })))
+
+  const lengths = [1, 2, 7, 24, 25, 50]
+  test.each(lengths)('of an evaluation of %i lose none and take none twice', async (length) => {
+    for (const ranks of [1, 2, 3, 8]) {
+      const passes = await all(ranks, length)
+      expect(passes.flatMap(indicesOf).sort((a, b) => a - b)).toEqual(upTo(length))
+      for (const [rank, pass] of passes.entries()) {
+        expect(indicesOf(pass).every((index) => index % ranks === rank)).toBe(true)
+      }
+    }
+  })
+
+  test.each([8, 24, 25, 50])(
+    'of a training on %i get equally much, and it is what one would get',
+    async (length) => {
+      for (const ranks of [1, 2, 3, 8]) {
+        const passes = await all(ranks, length, { training })
+        const sizes = passes.map((pass) => pass.map(({ indices }) => indices.length))
+        expect(new Set(sizes.map(String)).size).toBe(1)
+        const trained = trainedSamples(length, options.batchSize, ranks)
+        const alone = await passOf(length, { training, dropLast: false })
+        expect(passes.flatMap(indicesOf).sort((a, b) => a - b)).toEqual(
+          indicesOf(alone)
+            .slice(0, trained)
+            .sort((a, b) => a - b),
+        )
+        expect(passes.map((pass) => pass.at(-1)!.position)).toEqual(passes.map(() => trained))
+      }
+    },
+  )
+
+  test('go on from a position, in another number too, with exactly what is left', async () => {
+    const begun = await all(2, 50, { training, batchSize: 4 })
+    const { position } = begun[0]![2]!
+    const done = begun.flatMap((pass) => indicesOf(pass.slice(0, 3)))
+    for (const [ranks, batchSize] of [
+      [2, 4],
+      [1, 8],
+      [4, 2],
+    ] as const) {
+      const rest = (await all(ranks, 50, { training, batchSize, position })).flatMap(indicesOf)
+      const whole = begun.flatMap(indicesOf).sort((a, b) => a - b)
+      expect([...done, ...rest].sort((a, b) => a - b)).toEqual(whole)
+    }
+  })
+
+  test.each([
+    [{ ranks: 0 }, /ranks must be/],
+    [{ rank: 2, ranks: 2 }, /rank must be/],
+    [{ rank: -1 }, /rank must be/],
+    [{ ranks: 11, training }, /ranks must be at most the 10 samples/],
+  ])('refuse %j', (more, message) => {
+    expect(() => batches(sourceOf(10), { ...options, ...more })).toThrowError(
+      expect.objectContaining({ code: 'ERR_GOOGLENET_OPTION', message: expect.stringMatching(message) }),
+    )
+  })
+})
+
+describe('a source', () => {
+  const backwards: SampleSource = {
+    ...sourceOf(9),
+    order: (_, epoch) => ({ at: (position) => (8 - position + epoch) % 9 }),
+  }
+  const options = { batchSize: 3, imageSize: 2 }
+
+  test('may have an order of its own, which a part of it keeps', async () => {
+    const loader = new FakeLoader()
+    const pass = (source: SampleSource) =>
+      collect(batches(source, { ...options, training: { seed: 1, epoch: 0 }, loader }))
+    expect(indicesOf(await pass(backwards))).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0])
+    const part = new Subset(backwards, Uint32Array.of(2, 3, 8))
+    expect(indicesOf(await pass(part))).toEqual([2, 1, 0])
+    const renamed = withClasses(backwards, { classes: ['a', 'b'], labels: [1, 0] })
+    const [first] = await pass(renamed)
+    expect([...first!.indices]).toEqual([8, 7, 6])
+    expect([...first!.labels]).toEqual([1, 0, 1])
+  })
+
+  test('brings its samples before they are decoded, and is told when nobody waits any more', async () => {
+    const here = new Set<number>()
+    const signals: (AbortSignal | undefined)[] = []
+    const remote: SampleSource = {
+      ...sourceOf(30),
+      sample: (index) => {
+        if (!here.has(index)) throw new Error(`sample ${index} is not here`)
+        return sourceOf(30).sample(index)
+      },
+      ready: async (indices, signal) => {
+        signals.push(signal)
+        await setImmediate()
+        for (const index of indices) here.add(index)
+      },
+    }
+    const all = await collect(batches(remote, { ...options, loader: new FakeLoader() }))
+    expect(indicesOf(all)).toEqual(upTo(30))
+    const part = new Subset(remote, Uint32Array.of(20, 29))
+    here.clear()
+    expect(indicesOf(await collect(batches(part, { ...options, loader: new FakeLoader() })))).toEqual([0, 1])
+    expect(here).toEqual(new Set([20, 29]))
+    signals.length = 0
+    for await (const _ of batches(remote, { ...options, loader: new FakeLoader() })) break
+    expect(signals.length).toBe(3)
+    expect(signals.every((signal) => signal?.aborted)).toBe(true)
+  })
+
+  test('whose bytes do not come ends the pass with what it says', async () => {
+    const gone: SampleSource = {
+      ...sourceOf(9),
+      ready: async () => {
+        throw new GoogLeNetError('ERR_GOOGLENET_IO', 'no route to the server')
+      },
+    }
+    await expect(collect(batches(gone, { ...options, loader: new FakeLoader() }))).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_IO',
+      message: 'no route to the server',
+    })
   })
 })
 
