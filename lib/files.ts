@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { asGoogLeNetError } from './errors.js'
 
 /**
@@ -28,6 +28,24 @@ export async function writeFileAtomic(
   } catch (error) {
     await rm(beside, { force: true })
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot write ${path}`)
+  }
+}
+
+/** Removes what writers that ended in the middle have left in a folder. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, pid] = /\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? []
+    if (pid !== undefined && !isProcessAlive(Number(pid))) await rm(join(folder, name), { force: true })
+  }
+}
+
+/** Whether a process of this machine is still running. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,9 +1,10 @@
 import { GoogLeNetError } from '../errors.js'
 
-const blockSize = 512
+/** A tar consists of blocks of so many bytes: a header takes one. */
+export const tarBlock = 512
 
 /** The two empty blocks that end a tar. */
-export const tarEnd = new Uint8Array(2 * blockSize)
+export const tarEnd = new Uint8Array(2 * tarBlock)
 
 /**
  * One file as a tar has it (POSIX ustar): its header, its content, zeros up to a whole block. The content begins at
@@ -12,8 +13,8 @@ export const tarEnd = new Uint8Array(2 * blockSize)
  * @param name ASCII, at most 100 characters.
  */
 export function tarEntry(name: string, content: Uint8Array): Buffer {
-  const blocks = Math.ceil(content.length / blockSize)
-  const entry = Buffer.alloc(blockSize * (1 + blocks))
+  const blocks = Math.ceil(content.length / tarBlock)
+  const entry = Buffer.alloc(tarBlock * (1 + blocks))
   if (!/^[\x21-\x7e]{1,100}$/.test(name)) {
     throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `a tar cannot hold the name ${JSON.stringify(name)}`)
   }
@@ -28,8 +29,8 @@ export function tarEntry(name: string, content: Uint8Array): Buffer {
   octal(0, 11, 136)
   entry.write('        0', 148, 'latin1') // the checksum counts as spaces, then the type: a regular file
   entry.write('ustar\x0000', 257, 'latin1')
-  const sum = entry.subarray(0, blockSize).reduce((total, byte) => total + byte, 0)
+  const sum = entry.subarray(0, tarBlock).reduce((total, byte) => total + byte, 0)
   entry.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
-  entry.set(content, blockSize)
+  entry.set(content, tarBlock)
   return entry
 }

@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs, uti
 import { basename, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asGoogLeNetError, GoogLeNetError } from '../../errors.js'
-import { writeFileAtomic } from '../../files.js'
+import { isProcessAlive, writeFileAtomic } from '../../files.js'
 import { checkNotAborted } from '../../queue.js'
 import { bytes } from '../../report/format.js'
 import { fetchRange, type HttpOptions, type RemoteFile, withoutSecrets } from './http.js'
@@ -143,7 +143,7 @@ export class DiskCache {
       const parts = (await readdir(this.folder)).filter(
         (name) => name.startsWith(begins) && /^\d+\.part$/.test(name.slice(begins.length)),
       )
-      const other = parts.find((name) => name !== basename(own) && isAlive(pidOf(name)))
+      const other = parts.find((name) => name !== basename(own) && isProcessAlive(pidOf(name)))
       if (other === undefined) {
         const left = parts.find((name) => name !== basename(own))
         if (left !== undefined) await rename(join(this.folder, left), own).catch(() => {})
@@ -172,7 +172,7 @@ export class DiskCache {
     for (const { path, size, used } of entries) {
       if (total <= this.limit) return
       const isShard = !path.endsWith('.json') && !path.endsWith('.part')
-      const isLeft = path.endsWith('.part') && path !== own && !isAlive(pidOf(path))
+      const isLeft = path.endsWith('.part') && path !== own && !isProcessAlive(pidOf(path))
       if (!isLeft && !(isShard && this.#mayLeave(path, used, held))) continue
       await rm(path, { force: true })
       await rm(`${path}.json`, { force: true })
@@ -242,12 +242,3 @@ async function checkDigest(file: CachedFile, path: string): Promise<void> {
 }
 
 const pidOf = (part: string): number => Number(/\.(\d+)\.part$/.exec(part)?.[1] ?? 0)
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}

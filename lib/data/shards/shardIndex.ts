@@ -1,4 +1,5 @@
 import { GoogLeNetError } from '../../errors.js'
+import { tarBlock } from '../tarWriter.js'
 
 /** The samples of one tar file: where each one's picture lies, what it shows and what it is called. */
 export interface ShardIndex {
@@ -16,7 +17,6 @@ export interface ShardIndex {
   readonly classes: readonly string[]
 }
 
-const blockSize = 512
 const magic = Buffer.from('GNSHARD1', 'latin1')
 /** Magic, bytes of the tar, samples, bytes of the names, bytes of the classes (JSON). */
 const headerBytes = 32
@@ -38,12 +38,12 @@ export class ShardIndexBuilder {
   /** @throws ERR_GOOGLENET_DATA when the tar is larger than 2 TiB, of which an offset cannot be kept. */
   finish(bytes: number): ShardIndex {
     const rows = this.#rows
-    if (bytes / blockSize >= 2 ** 32)
+    if (bytes / tarBlock >= 2 ** 32)
       throw new GoogLeNetError('ERR_GOOGLENET_DATA', 'a shard of 2 TiB or more')
     let end = 0
     return {
       bytes,
-      blocks: Uint32Array.from(rows, ({ offset }) => offset / blockSize),
+      blocks: Uint32Array.from(rows, ({ offset }) => offset / tarBlock),
       lengths: Uint32Array.from(rows, ({ length }) => length),
       labels: Uint32Array.from(rows, ({ label }) => label),
       nameEnds: Uint32Array.from(this.#names, (name) => {
@@ -61,7 +61,7 @@ export function sampleOf(index: ShardIndex, i: number): { offset: number; length
   const { blocks, lengths, nameEnds, names } = index
   const name = Buffer.from(names.buffer, names.byteOffset, names.length)
   return {
-    offset: blocks[i]! * blockSize,
+    offset: blocks[i]! * tarBlock,
     length: lengths[i]!,
     name: name.toString('utf8', i === 0 ? 0 : nameEnds[i - 1]!, nameEnds[i]!),
   }
@@ -117,7 +117,7 @@ export function decodeShardIndex(bytes: Uint8Array, path: string): ShardIndex {
   if (classes === undefined) throw refuse('its list of classes cannot be read')
   let end = 0
   for (let i = 0; i < samples; i++) {
-    if (blocks[i]! * blockSize + lengths[i]! > tarBytes) throw refuse('it points past the end of its shard')
+    if (blocks[i]! * tarBlock + lengths[i]! > tarBytes) throw refuse('it points past the end of its shard')
     if (labels[i]! >= classes.length) throw refuse('it names a class that it has not')
     if (nameEnds[i]! < end || nameEnds[i]! > nameBytes) throw refuse('its names are out of order')
     end = nameEnds[i]!

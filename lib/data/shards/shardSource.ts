@@ -21,24 +21,26 @@ export interface RemoteShards {
   http: HttpOptions
 }
 
-/** Shards whose samples are mixed with each other in training; the cache must hold twice as many. */
-export const shardWindow = 8
+/** What the classes are called. */
+export type ClassNames = Pick<SampleSource, 'classes' | 'synsets'>
 
 /** The samples of shards, one shard after the other. */
 export class ShardSource implements SampleSource {
   readonly classes: readonly string[]
+  readonly synsets?: readonly string[]
   readonly length: number
   readonly #shards: readonly Shard[]
   /** Index of the first sample of each shard, and the count of all samples. */
   readonly #starts: Float64Array
 
   /** `remote` says how to bring the shards here; without it they are on this machine. */
-  static of(classes: readonly string[], shards: readonly Shard[], remote?: RemoteShards): SampleSource {
+  static of(classes: ClassNames, shards: readonly Shard[], remote?: RemoteShards): SampleSource {
     return remote ? new RemoteShardSource(classes, shards, remote) : new ShardSource(classes, shards)
   }
 
-  protected constructor(classes: readonly string[], shards: readonly Shard[]) {
-    this.classes = classes
+  protected constructor(classes: ClassNames, shards: readonly Shard[]) {
+    this.classes = classes.classes
+    if (classes.synsets) this.synsets = classes.synsets
     this.#shards = shards
     this.#starts = new Float64Array(shards.length + 1)
     for (const [i, { labels }] of shards.entries()) this.#starts[i + 1] = this.#starts[i]! + labels.length
@@ -70,14 +72,14 @@ export class ShardSource implements SampleSource {
 class RemoteShardSource extends ShardSource {
   readonly #remote: RemoteShards
 
-  constructor(classes: readonly string[], shards: readonly Shard[], remote: RemoteShards) {
+  constructor(classes: ClassNames, shards: readonly Shard[], remote: RemoteShards) {
     super(classes, shards)
     this.#remote = remote
   }
 
   /** Few shards at a time, so that each is brought once an epoch. */
   order(seed: number, epoch: number): WindowOrder {
-    return new WindowOrder(seed, epoch, this.starts, shardWindow)
+    return new WindowOrder(seed, epoch, this.starts)
   }
 
   async ready(indices: Iterable<number>, signal?: AbortSignal): Promise<void> {

@@ -1,5 +1,8 @@
 import { EpochOrder, hash } from '../order.js'
 
+/** Blocks whose samples are mixed with each other; what keeps them at hand must hold twice as many. */
+export const orderWindow = 8
+
 /**
  * Order of an epoch for what is slow to seek: blocks of samples (shards, row groups) come in an order of their own,
  * and within a window of some consecutive blocks the samples are mixed. At any time only two windows of blocks need be
@@ -19,7 +22,7 @@ export class WindowOrder {
   readonly #inWindow = new Map<number, EpochOrder>()
 
   /** @param starts index of the first sample of each block, and the count of all samples. */
-  constructor(seed: number, epoch: number, starts: Float64Array, window: number) {
+  constructor(seed: number, epoch: number, starts: Float64Array, window = orderWindow) {
     const count = starts.length - 1
     const order = new EpochOrder(hash(seed, 1), epoch, count)
     this.length = starts[count]!
