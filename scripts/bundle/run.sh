@@ -17,7 +17,8 @@ if [ ! -d googlenet ]; then
   else
     "$python" -c 'import tarfile; tarfile.open("payload.tar.xz").extractall("unpacking")'
   fi
-  mv unpacking/googlenet googlenet && rmdir unpacking
+  mv unpacking/googlenet googlenet
+  rm -rf unpacking
 fi
 cd googlenet
 
@@ -47,5 +48,5 @@ case $what in
     exec bin/node scripts/test-gpu.mjs "$@" ;;
   bench) exec bin/node bench/gpu.mjs "$@" ;;
   googlenet) exec bin/node dist/lib/cli/main.js "$@" ;;
-  *) sed -n 's/^# \{0,1\}//; 2,6p' "$here/run.sh" >&2; exit 2 ;;
+  *) echo 'usage: ./run.sh test | bench | googlenet [options]; see the head of this file' >&2; exit 2 ;;
 esac
