@@ -23,6 +23,7 @@ const CHECKS = [
   'batch norm backward',
   'batch norm inference',
   'softmax',
+  'around products',
   'weights',
   'optimizer',
 ]
@@ -69,7 +70,7 @@ describe('kernels on an emulated device', () => {
       ({ stdout }) => stdout,
       ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr.slice(0, 4000)}`,
     )
-    expect(found).toBe('36 scenes\n')
+    expect(found).toBe('60 scenes\n')
   })
 
   it('knows a check that is not there', async () => {

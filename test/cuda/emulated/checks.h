@@ -12,6 +12,8 @@ void check_batch_norm(Scene& scene);
 void check_batch_norm_backward(Scene& scene);
 void check_batch_norm_inference(Scene& scene);
 void check_softmax(Scene& scene);
+/// What is left to do beside the products of libraries: biases, sums, gradients on their way.
+void check_around_products(Scene& scene);
 void check_weights(Scene& scene);
 void check_optimizer(Scene& scene);
 

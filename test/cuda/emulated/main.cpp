@@ -22,6 +22,7 @@ constexpr std::pair<const char*, void (*)(Scene&)> kChecks[] = {
     {"batch norm backward", emulated::check_batch_norm_backward},
     {"batch norm inference", emulated::check_batch_norm_inference},
     {"softmax", emulated::check_softmax},
+    {"around products", emulated::check_around_products},
     {"weights", emulated::check_weights},
     {"optimizer", emulated::check_optimizer},
 };
@@ -32,7 +33,7 @@ constexpr std::pair<const char*, Precision> kPrecisions[] = {
 
 int main(int count, char** arguments) {
   const char* name = count > 1 ? arguments[1] : "";
-  const int scenes = count > 2 ? std::atoi(arguments[2]) : 12;
+  const int scenes = count > 2 ? std::atoi(arguments[2]) : 20;
   int done = 0;
   for (const auto& [check, run] : kChecks) {
     if (std::strcmp(check, name) != 0) continue;

@@ -179,15 +179,17 @@ View Scene::view(int64_t rows, int64_t channels, Layout layout, Element element)
   whole.offset = 0;
   fill(whole, [&](int64_t, int64_t c) {
     const bool padding = c >= view.offset + channels && c < view.offset + channels + view.padding;
-    return padding ? 0 : element == Element::Byte ? integer(0, 200) : real(-2, 2);
+    return padding                    ? std::numeric_limits<double>::quiet_NaN()
+           : element == Element::Byte ? integer(0, 200)
+                                      : real(-2, 2);
   });
   return view;
 }
 
 View Scene::view(int64_t rows, int64_t channels, Element element) {
-  const int64_t kind = integer(0, 5);
-  if (kind == 0) return view(rows, channels, Layout::Odd, element);
-  if (kind < 3 && channels % pack() == 0) return view(rows, channels, Layout::Slice, element);
+  const int64_t kind = integer(0, 7);
+  if (kind < 2) return view(rows, channels, Layout::Odd, element);
+  if (kind < 5 && channels % pack() == 0) return view(rows, channels, Layout::Slice, element);
   return view(rows, channels, Layout::Padded, element);
 }
 

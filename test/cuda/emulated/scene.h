@@ -37,7 +37,7 @@ class Scene {
   bool coin() { return integer(0, 1) == 1; }
   int64_t pack() const { return precision_ == Precision::Fp32 ? 4 : 8; }
 
-  /// Random elements, zeros in its padding.
+  /// Random elements, NaN in its padding: who reads that must not show it.
   View view(int64_t rows, int64_t channels, Layout layout, Element element = Element::Activation);
   /// The same in a layout that the channels allow.
   View view(int64_t rows, int64_t channels, Element element = Element::Activation);
