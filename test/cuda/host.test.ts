@@ -1,0 +1,61 @@
+/**
+ * The CUDA backend's host side, that is what happens when: cards that are refused, batches on their way to the device,
+ * recorded programs, steps in flight, memory that runs out. CUDA's runtime is played by host/device.cpp, whose streams
+ * overtake each other at random, under the address and undefined-behaviour sanitizers.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packageRoot } from '../../lib/packageRoot.js'
+import { gxx, include } from './toolkit.js'
+
+const run = promisify(execFile)
+const cpp = (folder: string, names = readdirSync(join(packageRoot, folder))) =>
+  names.filter((name) => name.endsWith('.cpp')).map((name) => join(folder, name))
+const sources = [
+  ...cpp('test/cuda/host'),
+  ...cpp('native/backends/cuda', ['cards.cpp', 'runtime.cpp', 'staging.cpp', 'program.cpp', 'cuda.cpp']),
+  ...cpp('native/backends'),
+  ...cpp('native/graph'),
+]
+
+async function build(compiler: string, headers: string, out: string): Promise<string> {
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+  // What is in shadow/ goes before the backend's own headers.
+  const folders = ['-Itest/cuda/host/shadow', '-Itest/cuda/host', '-Inative', '-isystem', headers]
+  const flags = ['-std=c++20', '-O1', '-g', ...sanitizers, '-Wall', '-Wextra', '-Werror', ...folders]
+  const queue = sources.map((file, index) => ({ file, object: join(out, `${index}.o`) }))
+  const objects = queue.map(({ object }) => object)
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      await run(compiler, [...flags, '-c', next.file, '-o', next.object], { cwd: packageRoot })
+    }
+  }
+  await Promise.all([worker(), worker()])
+  const program = join(out, 'checks')
+  await run(compiler, [...sanitizers, ...objects, '-o', program])
+  return program
+}
+
+describe('the host side of the CUDA backend', () => {
+  const [compiler, headers] = [gxx, include]
+  if (compiler === undefined) return it.skip('no g++')
+  if (headers === undefined) return it.skip('no headers of CUDA')
+  const out = mkdtempSync(join(tmpdir(), 'googlenet-host-'))
+  let program = ''
+  beforeAll(async () => {
+    program = await build(compiler, headers, out)
+  }, 600_000)
+  afterAll(() => rmSync(out, { recursive: true }))
+
+  it.each(['cards', 'steps', 'recording', 'memory'])('%s', async (check) => {
+    const found = await run(program, [check]).then(
+      ({ stdout }) => stdout,
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr.slice(0, 4000)}`,
+    )
+    expect(found).toBe('good\n')
+  })
+})

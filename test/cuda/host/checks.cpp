@@ -1,0 +1,249 @@
+// The CUDA backend's host side on the device of device.h: `checks <name>` runs one check over many seeds, and
+// prints what is wrong.
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <iostream>
+#include <map>
+#include <random>
+#include <sstream>
+
+#include "backends/cuda/backend.h"
+#include "backends/cuda/cards.h"
+#include "device.h"
+#include "error.h"
+#include "graph/network.h"
+#include "operations.h"
+#include "random.h"
+
+using namespace googlenet;
+using backends::Precision;
+using backends::cuda::CudaBackend;
+
+namespace {
+
+constexpr uint64_t kSeed = 9;
+constexpr int kChannels = 3, kSide = 4, kClasses = 5;
+
+struct Wrong : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class A, class B>
+void same(const A& found, const B& wanted, const std::string& what) {
+  if (found == wanted) return;
+  std::ostringstream text;
+  text.precision(17);
+  text << what << ": found " << found << ", wanted " << wanted;
+  throw Wrong(text.str());
+}
+
+void contains(const std::string& text, const std::string& part) {
+  if (text.find(part) == std::string::npos) throw Wrong("no \"" + part + "\" in: " + text);
+}
+
+/// The error of a code that `body` throws.
+template <class Body>
+std::string refusal(const std::string& code, Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    same(error.code(), code, "code of \"" + std::string(error.what()) + "\"");
+    return error.what();
+  }
+  throw Wrong("nothing was thrown, wanted " + code);
+}
+
+/// A batch with an owner, gone as soon as its step has ended.
+struct OwnedBatch {
+  int64_t count;
+  bool bytes;
+  std::vector<float> floats;
+  std::vector<uint8_t> pixels;
+  std::vector<int32_t> labels;
+
+  OwnedBatch(std::mt19937_64& random, int64_t most) : count(1 + random() % most), bytes(random() % 2) {
+    const int64_t values = count * kChannels * kSide * kSide;
+    for (int64_t i = 0; i < values; i++) {
+      if (bytes) {
+        pixels.push_back(static_cast<uint8_t>(random()));
+      } else {
+        floats.push_back(static_cast<float>(random() % 1024) - 512);
+      }
+    }
+    for (int64_t n = 0; n < count; n++) labels.push_back(random() % kClasses);
+  }
+  graph::Batch view() const {
+    return {{bytes ? static_cast<const void*>(pixels.data()) : floats.data(), bytes, false}, count};
+  }
+  double sum() const { return operations::sum_of(view().images, count * kChannels * kSide * kSide); }
+  double loss(int64_t batches) const {
+    double loss = sum() + static_cast<double>(mix(kSeed, static_cast<uint64_t>(batches)) % 1000);
+    for (int64_t n = 0; n < count; n++) loss += labels[n] * 1000.0 * static_cast<double>(n + 1);
+    return loss;
+  }
+};
+
+graph::Definition definition() {
+  graph::Layer head{.kind = graph::LayerKind::Linear, .name = "head", .inputs = {"input"}};
+  head.out_channels = kClasses;
+  head.bias = true;
+  return {{kChannels, kSide, kSide}, {0, 0, 0}, {1, 1, 1}, {head}, {{"head", 1}}};
+}
+
+graph::Network make_network(Precision precision) {
+  backends::cuda::Options options;
+  options.precision = precision;
+  return {definition(), std::make_unique<CudaBackend>(options), kSeed};
+}
+
+// ---- checks
+
+void check_cards(uint64_t) {
+  const auto refused = [](const std::string& code, int number, Precision precision) {
+    backends::cuda::Options options;
+    options.device = number;
+    options.precision = precision;
+    return refusal(code, [&] { backends::cuda::check_card(options); });
+  };
+  device::machine.cards = {{"NVIDIA H200", 9, 0}, {"Tesla T4", 7, 5}, {"Tesla V100", 7, 0}};
+  backends::cuda::check_card({});
+  backends::cuda::Options half;
+  half.device = 1;
+  half.precision = Precision::Fp16;
+  backends::cuda::check_card(half);
+  contains(refused("ERR_GOOGLENET_DEVICE", 7, Precision::Fp32), "cuda:1 (Tesla T4), cuda:2 (Tesla V100)");
+  contains(refused("ERR_GOOGLENET_PRECISION", 1, Precision::Bf16), "Tesla T4 has compute capability 7.5");
+  contains(refused("ERR_GOOGLENET_DEVICE", 2, Precision::Fp32), "7.0, 7.5 is the least");
+  same(backends::cuda::find_cards().size(), size_t{3}, "cards");
+  device::machine.cards.resize(1);
+  contains(refused("ERR_GOOGLENET_DEVICE", 1, Precision::Fp32), "there is only cuda:0 (NVIDIA H200)");
+
+  device::machine.enumeration = cudaErrorInsufficientDriver;
+  device::machine.driver = 12040;
+  contains(refused("ERR_GOOGLENET_DEVICE", 0, Precision::Fp32), "supports CUDA 12.4");
+  device::machine.driver = 0;
+  contains(refused("ERR_GOOGLENET_DEVICE", 0, Precision::Fp32), "no NVIDIA driver");
+  same(backends::cuda::driver_version(), "", "driver");
+}
+
+/// Steps in flight, forward passes between them, batches of all sizes and both types.
+void check_steps(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  graph::Network network = make_network(seed % 2 ? Precision::Fp32 : Precision::Fp16);
+  const graph::Parameter& first = network.table().parameters.front();
+  float weight = network.get(graph::TensorSet::Weights, first)[0];
+  std::deque<std::pair<OwnedBatch, double>> begun;
+  int64_t batches = 0, steps = 0;
+  const auto end = [&] {
+    const graph::StepResult result = network.end_step();
+    same(result.loss, begun.front().second, "loss");
+    same(result.top1, 1, "top1");
+    begun.pop_front();
+    same(network.counters().batches, batches - static_cast<int64_t>(begun.size()), "batches");
+  };
+  for (int i = 0; i < 60; i++) {
+    const bool forward = random() % 4 == 0;
+    while (begun.size() == static_cast<size_t>(network.steps_in_flight()) || (forward && !begun.empty()))
+      end();
+    OwnedBatch batch(random, 6);
+    if (forward) {
+      const auto logits = network.forward(batch.view(), graph::Mode::Inference, false, false);
+      for (float logit : logits[0]) same(logit, static_cast<float>(batch.sum()), "logit");
+      continue;
+    }
+    graph::StepOptions options;
+    options.learning_rate = static_cast<float>(random() % 100) / 128;
+    options.accumulate_count = 1 + static_cast<int>(random() % 2);
+    options.accumulate_index = static_cast<int>(random() % options.accumulate_count);
+    const double loss = batch.loss(batches++);
+    begun.emplace_back(std::move(batch), loss);
+    network.begin_step(begun.back().first.view(), begun.back().first.labels.data(), options);
+    if (options.accumulate_index + 1 < options.accumulate_count) continue;
+    weight += options.learning_rate;
+    steps++;
+  }
+  while (!begun.empty()) end();
+  same(network.get(graph::TensorSet::Weights, first)[0], weight, "weight");
+  same(network.counters().steps, steps, "steps");
+}
+
+/// The first step goes by itself, the second is recorded, later ones are replayed.
+void check_recording(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  graph::Network network = make_network(Precision::Bf16);
+  OwnedBatch batch(random, 4);
+  int64_t batches = 0;
+  const auto step = [&] {
+    network.begin_step(batch.view(), batch.labels.data(), {});
+    same(network.end_step().loss, batch.loss(batches++), "loss");
+  };
+  step();
+  same(device::counts.launches, 0, "launches after the first step");
+  operations::fails = true;
+  try {
+    network.begin_step(batch.view(), batch.labels.data(), {});
+    throw Wrong("a failing operation was recorded");
+  } catch (const Wrong&) {
+    throw;
+  } catch (const std::runtime_error&) {
+  }
+  same(device::counts.graphs, 0, "graphs after a recording that failed");
+  for (int i = 0; i < 5; i++) step();
+  same(device::counts.graphs, 1, "graphs");
+  same(device::counts.launches, 5, "launches");
+  const auto other = [&] { network.forward(batch.view(), graph::Mode::Inference, false, false); };
+  for (int i = 0; i < 3; i++) other();
+  same(device::counts.graphs, 2, "graphs with that of inference");
+  same(device::counts.launches, 7, "launches with those of inference");
+}
+
+/// What does not fit says so, with the largest batch that does, and harms nothing.
+void check_memory(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const size_t before = device::allocated();
+  {
+    graph::Network network = make_network(Precision::Fp32);
+    OwnedBatch small(random, 2);
+    const auto step = [&](const OwnedBatch& batch) {
+      network.begin_step(batch.view(), batch.labels.data(), {});
+      return network.end_step().loss;
+    };
+    step(small);
+    device::machine.memory = device::allocated() + (size_t{1} << 20);
+    OwnedBatch large(random, 1);
+    large.count = 50'000;
+    const std::string message = refusal("ERR_GOOGLENET_MEMORY", [&] { step(large); });
+    contains(message, "activations");
+    const std::string mark = "the largest batch that fits has about ";
+    contains(message, mark);
+    const int64_t largest = std::stoll(message.substr(message.find(mark) + mark.size()));
+    const int64_t fits = network.plan(largest, graph::Mode::Training).arena_bytes;
+    same(fits > (1 << 19) && fits <= (1 << 20), true, "bytes of the largest batch: " + std::to_string(fits));
+    same(step(small), small.loss(1), "loss afterwards");
+  }
+  same(device::allocated(), before, "bytes left behind");
+}
+
+const std::map<std::string, void (*)(uint64_t)> checks = {
+    {"cards", check_cards}, {"steps", check_steps}, {"recording", check_recording}, {"memory", check_memory}};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const auto check = checks.find(count > 1 ? arguments[1] : "");
+  if (check == checks.end()) {
+    std::cout << "no such check\n";
+    return 1;
+  }
+  for (uint64_t seed = 0; seed < 40; seed++) {
+    device::reset(seed);
+    try {
+      check->second(seed);
+    } catch (const std::exception& error) {
+      std::cout << "seed " << seed << ": " << error.what() << "\n";
+      return 1;
+    }
+  }
+  std::cout << "good\n";
+}
