@@ -1,6 +1,6 @@
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import type { NetworkDefinition, Precision } from '../binding.js'
+import { cacheFolder } from './cacheFolder.js'
 import { checkBoolean, checkChoice, checkNumber, shown } from './checks.js'
 import { GoogLeNetError } from './errors.js'
 import { type Variant, variants } from './models/variants.js'
@@ -133,12 +133,6 @@ function namedLabels(names: unknown): readonly string[] {
     seen.add(name)
   }
   return Object.freeze([...seen])
-}
-
-/** Of this package, as the XDG base directory specification has it. */
-function cacheFolder(): string {
-  const named = process.env.XDG_CACHE_HOME ?? ''
-  return join(isAbsolute(named) ? named : join(homedir(), '.cache'), 'googlenet')
 }
 
 function checkPath(name: string, path: unknown): string {
