@@ -1,4 +1,6 @@
 import { shown } from './checks.js'
+import type { Crops } from './data/augment.js'
+import type { DecodeOptions } from './data/loader.js'
 import type { SampleSource } from './data/source.js'
 import { GoogLeNetError } from './errors.js'
 import type { Tensor } from './tensors.js'
@@ -6,11 +8,13 @@ import type { Tensor } from './tensors.js'
 /** A picture to classify: the path of a JPEG or PNG file, or its content. */
 export type PictureInput = string | Uint8Array
 
-export interface ClassifyOptions {
+export interface ClassifyOptions extends DecodeOptions {
   /** How many classes to name for each picture; 5 by default. */
   top?: number
   /** Length of the shorter side before the centre is cropped; imageSize x 256 / 224 by default. */
   resize?: number
+  /** Images that each picture is judged by, their answers averaged; 1, its centre, by default. */
+  crops?: Crops
   /** Which copy of the trained values answers; `weights` by default. */
   weights?: 'weights' | 'average'
   signal?: AbortSignal

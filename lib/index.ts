@@ -1,5 +1,6 @@
 export type {
   ColorJitter,
+  Interpolation,
   MemoryReport,
   PictureSource,
   PlanReport,
@@ -8,10 +9,12 @@ export type {
   StepMetrics,
 } from '../binding.js'
 export type { ClassifyOptions, PictureInput, Prediction } from './classify.js'
-export type { AugmentOptions } from './data/augment.js'
+export { type AugmentOptions, type Crops, paperAugmentation } from './data/augment.js'
 export { type Batch, type BatchesOptions, batches } from './data/batches.js'
 export { ImageFolder, type ImageFolderOptions } from './data/imageFolder.js'
+export type { DecodeOptions } from './data/loader.js'
 export type { DataSet, Sample, SampleSource } from './data/source.js'
+export { classify, type Networks } from './ensemble.js'
 export { type ErrorCode, GoogLeNetError } from './errors.js'
 export type { Images } from './images.js'
 export { type Cost, formatSummary, type LayerSummary, type Summary } from './models/summary.js'

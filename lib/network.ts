@@ -1,15 +1,8 @@
 import type { Loader, MemoryReport, Network, PlanReport, StepMetrics } from '../binding.js'
 import { checkChoice, checkNumber } from './checks.js'
-import {
-  type ClassifyOptions,
-  checkPictures,
-  mostProbable,
-  type PictureInput,
-  type Prediction,
-  pictureSource,
-} from './classify.js'
-import { batches } from './data/batches.js'
-import { checkPictureChannels, openLoader } from './data/loader.js'
+import { type ClassifyOptions, checkPictures, type PictureInput, type Prediction } from './classify.js'
+import { checkDecodeOptions, checkPictureChannels, type DecodeOptions, openLoader } from './data/loader.js'
+import { classifyBy } from './ensemble.js'
 import { asGoogLeNetError, GoogLeNetError } from './errors.js'
 import { checkImages, checkLabels, type Images } from './images.js'
 import { trace } from './models/shapes.js'
@@ -262,25 +255,9 @@ export class GoogLeNet {
     const pictures = typeof input === 'string' || input instanceof Uint8Array ? [input] : input
     checkPictures(pictures)
     this.#checkUsable()
-    const { imageSize, labels, threads } = this.options
-    const channels = checkPictureChannels(this.options.channels)
-    this.#loader ??= openLoader(channels, threads)
-    const { weights = 'weights', signal } = options
-    const top = checkNumber('top', options.top ?? 5, { min: 1, whole: true })
-    const asked = batches(pictureSource(pictures, labels), {
-      batchSize: 32,
-      imageSize,
-      channels,
-      onError: 'throw',
-      loader: this.#loader,
-      ...(options.resize !== undefined && { resize: options.resize }),
-      ...(signal && { signal }),
-    })
-    const predictions: Prediction[][] = []
-    for await (const { images } of asked) {
-      const { logits } = await this.forward(images, { weights, heads: 'main', ...(signal && { signal }) })
-      predictions.push(...mostProbable(logits, labels, top))
-    }
+    const predictions = await this.#withLoader(options, (loader) =>
+      classifyBy([this], loader, pictures, options),
+    )
     return pictures === input ? predictions : predictions[0]!
   }
 
@@ -314,6 +291,22 @@ export class GoogLeNet {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** With the loader that is kept from call to call, or with one for pictures that are decoded in another way. */
+  async #withLoader<T>(options: DecodeOptions, use: (loader: Loader) => Promise<T>): Promise<T> {
+    const channels = checkPictureChannels(this.options.channels)
+    const { quality, orientation } = checkDecodeOptions(options)
+    if (quality === 'accurate' && orientation === 'ignore') {
+      this.#loader ??= openLoader(channels, this.options.threads)
+      return use(this.#loader)
+    }
+    const loader = openLoader(channels, this.options.threads, { quality, orientation })
+    try {
+      return await use(loader)
+    } finally {
+      loader.dispose()
+    }
   }
 
   #checkUsable(): void {

@@ -3,16 +3,16 @@ import { checkChoice, checkNumber } from '../checks.js'
 import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
 import type { Images } from '../images.js'
 import { checkNotAborted } from '../queue.js'
-import { type AugmentOptions, evaluationTransform, trainTransform } from './augment.js'
-import { checkPictureChannels, openLoader } from './loader.js'
+import { type AugmentOptions, type Crops, checkCrops, judgedTransform, trainTransform } from './augment.js'
+import { checkDecodeOptions, checkPictureChannels, type DecodeOptions, openLoader } from './loader.js'
 import { EpochOrder } from './order.js'
 import type { Sample, SampleOrder, SampleSource } from './source.js'
 
 /** Pictures that were asked for together. */
 export interface Batch {
-  /** uint8, NHWC: those that could be read. When none could, it is empty. */
+  /** uint8, NHWC: those that could be read; with `crops`, all of a picture before the next. When none could, empty. */
   images: Images
-  /** Of each image, and its index in the source. */
+  /** Of each picture, and its index in the source. */
   labels: Int32Array
   indices: Int32Array
   /** Those that could not be read. */
@@ -24,7 +24,7 @@ export interface Batch {
   position: number
 }
 
-export interface BatchesOptions {
+export interface BatchesOptions extends DecodeOptions {
   batchSize: number
   /** Height and width of the images. */
   imageSize: number
@@ -43,6 +43,8 @@ export interface BatchesOptions {
   ranks?: number
   /** Length of the shorter side before the centre is cropped, without `training`; imageSize x 256 / 224 by default. */
   resize?: number
+  /** Images that each picture becomes, without `training`; 1, its centre, by default. */
+  crops?: Crops
   /** Where the pass begins: the `position` of the last batch that was worked off; 0 by default. */
   position?: number
   /**
@@ -56,7 +58,7 @@ export interface BatchesOptions {
   onError?: 'skip' | 'throw'
   /** Threads that decode; 0, the default, means every core that the process may use. */
   threads?: number
-  /** Decodes instead of threads of its own; it stays open. */
+  /** Decodes instead of threads of its own, `quality` and `orientation` being its own; it stays open. */
   loader?: Pick<Loader, 'decode'>
   signal?: AbortSignal
 }
@@ -86,6 +88,8 @@ export function batches(
   const batchSize = checkNumber('batchSize', options.batchSize, { min: 1, max: 65535, whole: true })
   const imageSize = checkNumber('imageSize', options.imageSize, { min: 1, max: 16384, whole: true })
   const threads = checkNumber('threads', options.threads ?? 0, { min: 0, max: 1024, whole: true })
+  const crops = checkCrops(training ? 1 : (options.crops ?? 1))
+  const decode = checkDecodeOptions(options)
   const dropLast = options.dropLast ?? training !== undefined
   const ranks = checkNumber('ranks', options.ranks ?? 1, { min: 1, max: 65535, whole: true })
   const end = dropLast ? trainedSamples(source.length, batchSize, ranks) : source.length
@@ -101,7 +105,8 @@ export function batches(
     shape: [channels, imageSize, imageSize],
     transform: training
       ? trainTransform(imageSize, training)
-      : evaluationTransform(imageSize, options.resize),
+      : judgedTransform(imageSize, crops, options.resize),
+    crops,
     order: training ? epochOrder(source, training) : { at: (i) => i },
     rank: checkNumber('rank', options.rank ?? 0, { min: 0, below: ranks, whole: true }),
     ranks,
@@ -110,7 +115,7 @@ export function batches(
     prefetch: checkNumber('prefetch', options.prefetch ?? 2, { min: 0, max: 1024, whole: true }),
     skip: checkChoice('onError', options.onError ?? 'skip', ['skip', 'throw']) === 'skip',
   }
-  return run(pass, options.loader, () => openLoader(channels, threads), signal)
+  return run(pass, options.loader, () => openLoader(channels, threads, decode), signal)
 }
 
 /** The order in which an epoch of training visits a source. */
@@ -127,6 +132,7 @@ interface Pass {
   /** C, H, W. */
   shape: readonly [number, number, number]
   transform: PictureTransform
+  crops: Crops
   order: SampleOrder
   rank: number
   ranks: number
@@ -232,7 +238,7 @@ async function finishBatch(pass: Pass, { indices, position, decoded }: Request):
     throw new GoogLeNetError('ERR_GOOGLENET_PICTURE', `${first.name} cannot be read: ${first.reason}`)
   }
   return {
-    images: { data, shape: [positions.length, ...pass.shape], layout: 'nhwc' },
+    images: { data, shape: [positions.length * pass.crops, ...pass.shape], layout: 'nhwc' },
     labels: Int32Array.from(positions, (i) => samples[i]!.label),
     indices: Int32Array.from(positions, (i) => indices[i]!),
     skipped,

@@ -1,4 +1,5 @@
 import type { Loader } from '../../binding.js'
+import { checkChoice } from '../checks.js'
 import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
 import { binding } from '../native.js'
 
@@ -11,10 +12,29 @@ export function checkPictureChannels(channels: number): 1 | 3 {
   )
 }
 
+/** How pictures are decoded. */
+export interface DecodeOptions {
+  /**
+   * `accurate`, the default, gives Pillow's pixels. `fast` decodes JPEGs with libjpeg's less exact DCT, with chroma as
+   * it is stored, and leaves more of a reduction to the DCT.
+   */
+  quality?: 'accurate' | 'fast'
+  /** Whether pictures are turned as their EXIF data say; `ignore`, the default, is what torchvision and Pillow do. */
+  orientation?: 'ignore' | 'apply'
+}
+
+/** @throws ERR_GOOGLENET_OPTION. */
+export function checkDecodeOptions(options: DecodeOptions): Required<DecodeOptions> {
+  return {
+    quality: checkChoice('quality', options.quality ?? 'accurate', ['accurate', 'fast']),
+    orientation: checkChoice('orientation', options.orientation ?? 'ignore', ['ignore', 'apply']),
+  }
+}
+
 /** Threads that decode pictures. `threads` 0 means every core that the process may use. */
-export function openLoader(channels: 1 | 3, threads: number): Loader {
+export function openLoader(channels: 1 | 3, threads: number, decode: DecodeOptions = {}): Loader {
   try {
-    return new binding.Loader({ threads, channels })
+    return new binding.Loader({ threads, channels, ...checkDecodeOptions(decode) })
   } catch (error) {
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'cannot start the loader')
   }

@@ -1,10 +1,12 @@
 import type { Loader } from '../../binding.js'
 import { checkChoice, checkNumber } from '../checks.js'
+import { type Crops, checkCrops } from '../data/augment.js'
 import { batches } from '../data/batches.js'
-import { checkPictureChannels, openLoader } from '../data/loader.js'
+import { checkPictureChannels, type DecodeOptions, openLoader } from '../data/loader.js'
 import type { SampleSource } from '../data/source.js'
+import { checkNetworks, judge, type Networks } from '../ensemble.js'
 import { GoogLeNetError } from '../errors.js'
-import type { GoogLeNet, WeightsChoice } from '../network.js'
+import type { WeightsChoice } from '../network.js'
 import { checkClasses, loaderThreads } from './setup.js'
 import { Tally } from './tally.js'
 
@@ -21,7 +23,7 @@ export interface Mistake {
 export interface EvaluationReport {
   classes: readonly string[]
   samples: number
-  /** Mean cross-entropy of the main head. */
+  /** Mean cross-entropy of the main head, with `crops` or several networks that of the averaged probabilities. */
   loss: number
   /** Shares in 0..1. */
   top1: number
@@ -36,13 +38,15 @@ export interface EvaluationReport {
   imagesPerSecond: number
 }
 
-export interface EvaluateOptions {
-  /** 32 by default. */
+export interface EvaluateOptions extends DecodeOptions {
+  /** Images at once; 32 by default. */
   batchSize?: number
   /** Which copy of the trained values is judged; `weights` by default. */
   weights?: WeightsChoice
   /** Length of the shorter side before the centre is cropped; imageSize x 256 / 224 by default. */
   resize?: number
+  /** Images that each picture is judged by, their answers averaged; 1, its centre, by default. */
+  crops?: Crops
   /** `skip`, the default, leaves out a picture that cannot be read and names it in the report. */
   onError?: 'skip' | 'throw'
   /** Threads that decode; 0, the default, are as many as suit the network's device. */
@@ -53,22 +57,24 @@ export interface EvaluateOptions {
 }
 
 /**
- * How well a network does on pictures whose classes are known: each is resized, cropped in its centre and
- * classified.
+ * How well a network, or several whose answers are averaged, does on pictures whose classes are known: each is
+ * resized, cropped in its centre (or in 10 or 144 places) and classified.
  *
  * @throws ERR_GOOGLENET_DATA when there is nothing to judge or the classes are not the network's,
- * ERR_GOOGLENET_PICTURE (`onError: 'throw'`), ERR_GOOGLENET_OPTION, ERR_GOOGLENET_ABORTED.
+ * ERR_GOOGLENET_PICTURE (`onError: 'throw'`), ERR_GOOGLENET_OPTION (also for networks whose classes or images differ),
+ * ERR_GOOGLENET_ABORTED.
  */
 export async function evaluate(
-  net: GoogLeNet,
+  networks: Networks,
   source: SampleSource,
   options: EvaluateOptions = {},
 ): Promise<EvaluationReport> {
   const { onProgress } = options
-  const channels = checkPictureChannels(net.options.channels)
-  const loader = openLoader(channels, loaderThreads(options.loaderThreads, net.options.device))
+  const [{ options: of }] = checkNetworks(networks)
+  const threads = loaderThreads(options.loaderThreads, of.device)
+  const loader = openLoader(checkPictureChannels(of.channels), threads, options)
   try {
-    const evaluation = evaluateInParts(net, source, loader, options)
+    const evaluation = evaluateInParts(networks, source, loader, options)
     for (;;) {
       const part = await evaluation.next()
       if (part.done) return part.value
@@ -81,7 +87,7 @@ export async function evaluate(
 
 /** As `evaluate`; after each batch it yields the pictures done so far. */
 export async function* evaluateInParts(
-  net: GoogLeNet,
+  networks: Networks,
   source: SampleSource,
   loader: Pick<Loader, 'decode'>,
   options: Omit<EvaluateOptions, 'onProgress' | 'loaderThreads'>,
@@ -89,6 +95,9 @@ export async function* evaluateInParts(
   const { batchSize = 32, weights = 'weights', resize, onError, signal } = options
   checkChoice('weights', weights, ['weights', 'average'])
   checkNumber('batchSize', batchSize, { min: 1, max: 65535, whole: true })
+  const crops = checkCrops(options.crops ?? 1)
+  const nets = checkNetworks(networks)
+  const [net] = nets
   checkClasses(net, source.classes)
   if (source.length === 0) {
     throw new GoogLeNetError('ERR_GOOGLENET_DATA', 'there are no pictures to evaluate the network on')
@@ -99,9 +108,10 @@ export async function* evaluateInParts(
   const tally = new Tally(classes)
   const skipped: EvaluationReport['skipped'] = []
   const stream = batches(source, {
-    batchSize,
+    batchSize: Math.ceil(batchSize / crops),
     imageSize,
     channels,
+    crops,
     loader,
     ...(resize !== undefined && { resize }),
     ...(onError && { onError }),
@@ -110,7 +120,7 @@ export async function* evaluateInParts(
   for await (const batch of stream) {
     skipped.push(...batch.skipped)
     if (batch.labels.length > 0) {
-      const { logits } = await net.forward(batch.images, { weights, heads: 'main' })
+      const logits = await judge(nets, batch.images, { crops, batchSize, weights })
       for (const [i, label] of batch.labels.entries()) {
         const index = batch.indices[i]!
         const { name } = source.sample(index)

@@ -85,7 +85,9 @@ describe('a pass', () => {
       area: [0.08, 1],
       aspect: [3 / 4, 4 / 3],
       flip: 0.5,
-      jitter: { brightness: 0, contrast: 0, saturation: 0 },
+      jitter: { brightness: 0, contrast: 0, saturation: 0, hue: 0 },
+      lighting: 0,
+      interpolation: 'bilinear',
     })
     expect(loader.asked[1]!.pictures.map(({ index }) => index)).toEqual(indices.slice(4))
   })
