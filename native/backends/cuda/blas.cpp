@@ -121,8 +121,8 @@ ProductPlan::ProductPlan(const Blas& blas, const Product& product)
   const CublasLtFunctions& api = blas.api_;
   if (product.bias) {
     // Some address, as the heuristic may ask for one; run() gives the true one.
-    set(api, product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-        reinterpret_cast<const void*>(uintptr_t{256}));
+    alignas(256) static const std::byte kSome{};
+    set(api, product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(&kSome));
   }
   int found = 0;
   const cublasStatus_t status =

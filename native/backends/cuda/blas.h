@@ -27,7 +27,7 @@ namespace googlenet::backends::cuda {
 // clang-format on
 
 struct CublasLtFunctions {
-#define GOOGLENET_CUBLASLT_MEMBER(name) decltype(&::name) name = nullptr;
+#define GOOGLENET_CUBLASLT_MEMBER(name) decltype(&::name) name{};
   GOOGLENET_CUBLASLT_FUNCTIONS(GOOGLENET_CUBLASLT_MEMBER)
 #undef GOOGLENET_CUBLASLT_MEMBER
 };

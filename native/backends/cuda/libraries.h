@@ -27,7 +27,7 @@ namespace googlenet::backends::cuda {
 
 /// What is called of cuDNN: its handle and the backend API.
 struct CudnnFunctions {
-#define GOOGLENET_CUDNN_MEMBER(name) decltype(&::name) name = nullptr;
+#define GOOGLENET_CUDNN_MEMBER(name) decltype(&::name) name{};
   GOOGLENET_CUDNN_FUNCTIONS(GOOGLENET_CUDNN_MEMBER)
 #undef GOOGLENET_CUDNN_MEMBER
 };
