@@ -34,7 +34,7 @@ export class FileBytes implements ByteSource, AsyncDisposable {
     throw new GoogLeNetError('ERR_GOOGLENET_DATA', `${path}: it is not a file`)
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(length)
     try {
       let filled = 0

@@ -5,6 +5,9 @@ import { GoogLeNetError } from '../errors.js'
 
 const pictureName = /\.(jpe?g|jpe|jfif|png)$/i
 
+/** Whether a file's name is that of a picture. */
+export const isPicture = (name: string): boolean => pictureName.test(name)
+
 /** What is in a folder, hidden entries left out; names sorted by UTF-16 code units, as Python's `sorted` has them. */
 export interface Listing {
   folders: string[]
@@ -24,7 +27,7 @@ export async function listFolder(path: string): Promise<Listing> {
     // Asked only where the entry does not say: a wait for each of a million files would take seconds.
     const isFolder = entry.isDirectory() || (!entry.isFile() && (await leadsToFolder(join(path, entry.name))))
     if (isFolder) listing.folders.push(entry.name)
-    else if (pictureName.test(entry.name)) listing.pictures.push(entry.name)
+    else if (isPicture(entry.name)) listing.pictures.push(entry.name)
   }
   listing.folders.sort()
   listing.pictures.sort()
