@@ -1,10 +1,12 @@
+import { crc32 } from 'node:zlib'
 import { GoogLeNetError } from '../../errors.js'
 import { tarBlock } from '../tarWriter.js'
 
 /** The samples of one tar file: where each one's picture lies, what it shows and what it is called. */
 export interface ShardIndex {
-  /** Length of the tar file. */
+  /** Length of the tar file, and when it was changed last; 0 where that says nothing, as of files that are copied. */
   readonly bytes: number
+  readonly mtimeMs: number
   /** Of each sample: where its picture begins, in blocks of 512 bytes, and how many bytes it takes. */
   readonly blocks: Uint32Array
   readonly lengths: Uint32Array
@@ -18,8 +20,8 @@ export interface ShardIndex {
 }
 
 const magic = Buffer.from('GNSHARD1', 'latin1')
-/** Magic, bytes of the tar, samples, bytes of the names, bytes of the classes (JSON). */
-const headerBytes = 32
+/** Magic, CRC-32 of the rest, bytes and time of the tar, samples, bytes of the names, bytes of the classes (JSON). */
+const headerBytes = 48
 
 /** Collects the samples of a shard. */
 export class ShardIndexBuilder {
@@ -36,13 +38,14 @@ export class ShardIndexBuilder {
   }
 
   /** @throws ERR_GOOGLENET_DATA when the tar is larger than 2 TiB, of which an offset cannot be kept. */
-  finish(bytes: number): ShardIndex {
+  finish(bytes: number, mtimeMs = 0): ShardIndex {
     const rows = this.#rows
     if (bytes / tarBlock >= 2 ** 32)
       throw new GoogLeNetError('ERR_GOOGLENET_DATA', 'a shard of 2 TiB or more')
     let end = 0
     return {
       bytes,
+      mtimeMs,
       blocks: Uint32Array.from(rows, ({ offset }) => offset / tarBlock),
       lengths: Uint32Array.from(rows, ({ length }) => length),
       labels: Uint32Array.from(rows, ({ label }) => label),
@@ -72,14 +75,17 @@ export function encodeShardIndex(index: ShardIndex): Buffer {
   const classes = Buffer.from(JSON.stringify(index.classes))
   const header = Buffer.alloc(headerBytes)
   magic.copy(header)
-  header.writeBigUInt64LE(BigInt(index.bytes), 8)
-  header.writeUInt32LE(index.blocks.length, 16)
-  header.writeUInt32LE(index.names.length, 20)
-  header.writeUInt32LE(classes.length, 24)
+  header.writeDoubleLE(index.bytes, 16)
+  header.writeDoubleLE(index.mtimeMs, 24)
+  header.writeUInt32LE(index.blocks.length, 32)
+  header.writeUInt32LE(index.names.length, 36)
+  header.writeUInt32LE(classes.length, 40)
   const columns = [index.blocks, index.lengths, index.labels, index.nameEnds].map((column) =>
     Buffer.from(column.buffer, column.byteOffset, column.byteLength),
   )
-  return Buffer.concat([header, ...columns, index.names, classes])
+  const file = Buffer.concat([header, ...columns, index.names, classes])
+  file.writeUInt32LE(crc32(file.subarray(12)), 8)
+  return file
 }
 
 /**
@@ -95,13 +101,15 @@ export function decodeShardIndex(bytes: Uint8Array, path: string): ShardIndex {
   if (file.length < headerBytes || !file.subarray(0, 8).equals(magic)) {
     throw refuse('it is not an index of a shard')
   }
-  const tarBytes = Number(file.readBigUInt64LE(8))
-  const samples = file.readUInt32LE(16)
-  const nameBytes = file.readUInt32LE(20)
-  const classBytes = file.readUInt32LE(24)
+  const tarBytes = file.readDoubleLE(16)
+  const mtimeMs = file.readDoubleLE(24)
+  const samples = file.readUInt32LE(32)
+  const nameBytes = file.readUInt32LE(36)
+  const classBytes = file.readUInt32LE(40)
   if (file.length !== headerBytes + 16 * samples + nameBytes + classBytes) {
     throw refuse('it is an index of another length than it says')
   }
+  if (file.readUInt32LE(8) !== crc32(file.subarray(12))) throw refuse('it is damaged')
   const column = (place: number): Uint32Array => {
     const begin = headerBytes + 4 * samples * place
     return new Uint32Array(Uint8Array.from(file.subarray(begin, begin + 4 * samples)).buffer)
@@ -117,13 +125,14 @@ export function decodeShardIndex(bytes: Uint8Array, path: string): ShardIndex {
   if (classes === undefined) throw refuse('its list of classes cannot be read')
   let end = 0
   for (let i = 0; i < samples; i++) {
-    if (blocks[i]! * tarBlock + lengths[i]! > tarBytes) throw refuse('it points past the end of its shard')
+    if (!(blocks[i]! * tarBlock + lengths[i]! <= tarBytes))
+      throw refuse('it points past the end of its shard')
     if (labels[i]! >= classes.length) throw refuse('it names a class that it has not')
     if (nameEnds[i]! < end || nameEnds[i]! > nameBytes) throw refuse('its names are out of order')
     end = nameEnds[i]!
   }
   const names = Uint8Array.from(file.subarray(nameBegin, nameBegin + nameBytes))
-  return { bytes: tarBytes, blocks, lengths, labels, nameEnds, names, classes }
+  return { bytes: tarBytes, mtimeMs, blocks, lengths, labels, nameEnds, names, classes }
 }
 
 function parseClasses(text: string): string[] | undefined {
