@@ -47,7 +47,7 @@ void check_statistics(Scene& scene) {
 
 void check_sum(Scene& scene) {
   const View to = scene.view(scene.integer(1, 300), random_channels(scene));
-  View from = scene.view(to.rows, to.channels + to.padding, Layout::Padded);
+  View from = scene.view(to.rows, to.channels + to.padding, Layout::Dense);
   from.channels = to.channels;
   scene.run_by([&](CudaBackend& backend, const Context& context) {
     enqueue_sum(backend, context, backends::cuda::pointer<std::byte>(context, from), to);

@@ -168,7 +168,7 @@ View Scene::view(int64_t rows, int64_t channels, Layout layout, Element element)
   } else if (layout == Layout::Slice) {
     view.offset = integer(0, 3) * pack();
     view.stride = view.offset + channels + integer(0, 2) * pack();
-  } else {
+  } else if (layout == Layout::Odd) {
     view.offset = integer(0, 5);
     view.stride = view.offset + channels + integer(0, 5);
   }

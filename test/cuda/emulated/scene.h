@@ -23,6 +23,7 @@ using Value = std::function<double(int64_t row, int64_t channel)>;
 
 enum class Layout {
   Padded,  // alone in its row, which is padded to what the precision wants
+  Dense,   // alone in its row, which is not padded
   Slice,   // at an aligned place of wider rows
   Odd      // at any place of rows of any width
 };
