@@ -69,6 +69,7 @@ class Execution {
       this.#checkNorms(step, norms)
       const convolutions = step.layers.filter((name) => this.#meaning.layer(name).kind === 'convolution')
       this.#checkRange(step.shift, convolutions, 'bias')
+      this.#lanes.checkSplit(step.outputs ?? [])
       const outputs = step.outputs ?? [step.output]
       same(outputs.length, norms.length, 'the number of outputs')
       for (const [i, norm] of norms.entries()) {
@@ -104,6 +105,7 @@ class Execution {
       this.#expect(step, step.saved, kept('saved', this.#values(...norms)))
       this.#checkRange(step.gamma, norms, 'weight')
       this.#checkRange(step.beta, norms, 'bias')
+      this.#lanes.checkSplit(step.outputGradients!)
       same(step.outputGradients!.length, norms.length, 'the number of gradients')
       for (const [i, norm] of norms.entries()) {
         const result = this.#meaning.chain(norm, false, step.relu!).at(-1)!

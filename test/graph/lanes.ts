@@ -44,6 +44,15 @@ export class Lanes {
     }
   }
 
+  /** Views that share the rows of another side by side each begin at a multiple there too. */
+  checkSplit(views: readonly PlanView[]): void {
+    let first = 0
+    for (const { buffer, channels } of views) {
+      if (first % this.multiple !== 0) throw new Error(`${buffer} is split off between multiples`)
+      first += channels
+    }
+  }
+
   read(step: PlanStep, view: PlanView): Lane[] {
     const lanes = this.#lanes.get(view.buffer) ?? []
     const { channels, padding } = columns(step, view)

@@ -6,6 +6,7 @@ import { seed as seedVariant } from '../../lib/models/seed.js'
 import { binding } from '../../lib/native.js'
 import { checkModelOptions } from '../../lib/options.js'
 import { drawCase, rows } from '../conformance/cases.js'
+import { block, concat, conv, linear, maxPool } from '../conformance/layers.js'
 import { check, seed } from './rules.js'
 
 interface Target {
@@ -36,6 +37,34 @@ const widened = (definition: NetworkDefinition, factor: number): NetworkDefiniti
 /** Modules without 1x1 reductions: their convolutions cannot run as one. */
 const naive = seedVariant(checkModelOptions({ imageSize: 64 }), naiveInception)
 
+/** A module whose 1x1 branches have these channels: two straight into the concat, two that others read. */
+function siblings(first: number, second: number, ...reduced: number[]): NetworkDefinition {
+  const narrow = reduced.map((channels, i) => ({ name: `reduce${i}`, channels }))
+  return {
+    input: { channels: 3, height: 6, width: 6, mean: [0, 0, 0], std: [1, 1, 1] },
+    layers: [
+      conv('stem', 'input', 8),
+      ...block('first', 'stem', first),
+      ...narrow.flatMap(({ name, channels }) => block(name, 'stem', channels)),
+      ...block('second', 'stem', second),
+      ...narrow.flatMap(({ name }) => block(`${name}.wide`, name, 16, 3, { padding: 1 })),
+      concat('joined', 'first', ...narrow.map(({ name }) => `${name}.wide`), 'second'),
+      maxPool('pool', 'joined', 3),
+      linear('head', 'pool', 5),
+    ],
+    heads: [{ layer: 'head', lossWeight: 1 }],
+  }
+}
+const siblingWidths: readonly [number, number, ...number[]][] = [
+  [8, 8, 16, 24],
+  [8, 5, 16, 24],
+  [8, 8, 5, 16],
+  [12, 8, 5, 16],
+  [12, 12, 3, 4],
+  [5, 8, 16, 16],
+  [5, 7, 3, 11],
+]
+
 const networks: readonly { name: string; definition: NetworkDefinition }[] = [
   { name: 'seed', definition: seed() },
   {
@@ -47,6 +76,10 @@ const networks: readonly { name: string; definition: NetworkDefinition }[] = [
     definition: seed({ reduction4d: 144, classes: 10 }),
   },
   { name: 'seed of naive modules', definition: naive },
+  ...siblingWidths.map((widths) => ({
+    name: `siblings of ${widths} channels`,
+    definition: siblings(...widths),
+  })),
   ...rows.flatMap((row) =>
     [1, 4, 8].map((factor) => {
       const { name, definition } = drawCase(row, factor)
