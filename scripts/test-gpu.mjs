@@ -22,7 +22,7 @@ tally.runVitest(files, {
   // One file at a time: they share the card, and its memory is measured.
   args: ['--maxWorkers=1', ...process.argv.slice(2), ...files],
 })
-if (tally.passed === 0 && existsSync('/proc/driver/nvidia/version')) {
+if (tally.passed === 0 && existsSync('/dev/nvidia0')) {
   console.log(
     'There is a GPU and nothing ran on it: a failure, and its reason above. `googlenet doctor` says more.',
   )

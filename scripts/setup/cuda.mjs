@@ -74,7 +74,7 @@ export async function fetchWheels(root, { libraries }) {
 
 /** Tried or there: a machine that can't have it is not asked again. */
 export function driverReady(root) {
-  return existsSync('/proc/driver/nvidia/version') || existsSync(join(folderOf(root), 'driver'))
+  return existsSync('/dev/nvidia0') || existsSync(join(folderOf(root), 'driver'))
 }
 
 /**

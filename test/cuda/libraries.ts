@@ -11,8 +11,8 @@ export const module = join(packageRoot, 'build/Release/googlenet-cuda.so')
 
 const folder = join(packageRoot, 'build/cuda')
 const driver = join(folder, 'driver')
-/** Not /dev/nvidiactl: a libcuda.so.1 that is loaded as root makes that, driver or no driver. */
-const kernelDriver = existsSync('/proc/driver/nvidia/version')
+/** A libcuda.so.1 that is loaded as root makes /dev/nvidiactl, card or no card. */
+const cardThere = existsSync('/dev/nvidia0')
 
 /** Why the module can't be tested here; undefined: it can. */
 export const moduleMissing = existsSync(module) ? undefined : 'the CUDA module was not built (no nvcc)'
@@ -27,7 +27,7 @@ export const librariesMissing =
 /** Why engines that cuDNN compiles at run time can't be planned: they need a libcuda.so.1 that loads. */
 export const driverMissing =
   librariesMissing ??
-  (existsSync(join(driver, 'libcuda.so.1')) || kernelDriver
+  (existsSync(join(driver, 'libcuda.so.1')) || cardThere
     ? undefined
     : "no libcuda.so.1 (Debian's libcuda1) in build/cuda/driver")
 
@@ -35,5 +35,5 @@ export const driverMissing =
 export const libraryEnvironment: NodeJS.ProcessEnv = {
   ...process.env,
   GOOGLENET_CUDA_PATH: folder,
-  LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, kernelDriver ? undefined : driver].filter(Boolean).join(':'),
+  LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, cardThere ? undefined : driver].filter(Boolean).join(':'),
 }
