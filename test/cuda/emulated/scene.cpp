@@ -10,7 +10,8 @@
 
 namespace googlenet::backends::cuda {
 
-// A backend of our kernels alone: no libraries, no card.
+// A backend of our kernels alone: no libraries, no card. What else it declares is never called, and stays
+// undefined.
 class Cudnn {};
 class Blas {};
 
@@ -29,47 +30,8 @@ CudaBackend::CudaBackend(const Options& options)
       loss_scale_(make_device<LossScale>(1, "the loss scale")),
       staging_(std::make_unique<Staging>(nullptr)) {}
 CudaBackend::~CudaBackend() = default;
-std::unique_ptr<Memory> CudaBackend::allocate(size_t, const std::string&) {
-  return nullptr;
-}
-void CudaBackend::download(float*, const float*, int64_t) {}
-void CudaBackend::upload(float*, const float*, int64_t) {}
-void CudaBackend::read(const Context&, const graph::View&, float*) {}
-void CudaBackend::update(const Update&) {}
-void CudaBackend::enter_thread() {}
-std::unique_ptr<Program> CudaBackend::compile(const graph::Plan&) {
-  return nullptr;
-}
-void CudaBackend::wait() {}
-int64_t CudaBackend::free_memory() const {
-  return 0;
-}
-Backend::Made CudaBackend::make(const graph::step::Convolution&) {
-  return nullptr;
-}
-Backend::Made CudaBackend::make(const graph::step::ConvolutionBackwardData&) {
-  return nullptr;
-}
-Backend::Made CudaBackend::make(const graph::step::ConvolutionBackwardWeights&) {
-  return nullptr;
-}
-Backend::Made CudaBackend::make(const graph::step::Linear&) {
-  return nullptr;
-}
-Backend::Made CudaBackend::make(const graph::step::LinearBackwardData&) {
-  return nullptr;
-}
-Backend::Made CudaBackend::make(const graph::step::LinearBackwardWeights&) {
-  return nullptr;
-}
 
 }  // namespace googlenet::backends::cuda
-
-namespace googlenet::backends {
-std::unique_ptr<Program> Backend::compile(const graph::Plan&) {
-  return nullptr;
-}
-}  // namespace googlenet::backends
 
 namespace emulated {
 
