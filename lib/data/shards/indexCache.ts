@@ -1,16 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, realpath } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { cacheFolder } from '../../cacheFolder.js'
 import { writeFileAtomic } from '../../files.js'
 import { FileBytes } from '../byteSource.js'
 import type { RemoteFile } from '../remote/http.js'
 import { decodeShardIndex, encodeShardIndex, type ShardIndex } from './shardIndex.js'
 import { indexShard } from './tarIndex.js'
-
-/** `$XDG_CACHE_HOME/googlenet`, and a folder in it. */
-export const cacheFolder = (name: string): string =>
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'googlenet', name)
 
 /**
  * The index of a tar on this machine: read from the file beside it or in the cache folder where one of them is of this
@@ -20,7 +16,7 @@ export const cacheFolder = (name: string): string =>
  */
 export async function openShardIndex(path: string, signal?: AbortSignal): Promise<ShardIndex> {
   await using tar = await FileBytes.open(path)
-  const places = [`${path}.index`, nameInCache(await realpath(path), path)]
+  const places = [`${path}.samples`, nameInCache(await realpath(path), path)]
   for (const place of places) {
     const kept = await readIndex(place)
     if (kept?.bytes === tar.size && (kept.mtimeMs === 0 || kept.mtimeMs === tar.mtimeMs)) return kept
@@ -54,7 +50,7 @@ export async function openRemoteIndex(
 
 function nameInCache(identity: string, path: string): string {
   const key = createHash('sha256').update(identity).digest('hex').slice(0, 24)
-  return join(cacheFolder('indexes'), `${key}-${basename(path).slice(-80)}.index`)
+  return join(cacheFolder(), 'indexes', `${key}-${basename(path).slice(-80)}.samples`)
 }
 
 /** Whatever is wrong with it, an index can be made again. */

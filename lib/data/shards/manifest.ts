@@ -19,7 +19,7 @@ export interface PackSettings {
 }
 
 export interface PackedShard {
-  /** Of the tar file; its index is `<name>.index`. */
+  /** Of the tar file; its index is `<name>.samples`. */
   name: string
   bytes: number
   md5: string
@@ -44,7 +44,7 @@ export interface PackManifest {
   parts: Record<PackPart, PackedShard[]>
 }
 
-export const indexName = ({ name }: Pick<PackedShard, 'name'>): string => `${name}.index`
+export const indexName = ({ name }: Pick<PackedShard, 'name'>): string => `${name}.samples`
 
 /** The manifest of a folder; undefined when it has none. @throws ERR_GOOGLENET_DATA. */
 export async function readManifest(folder: string): Promise<PackManifest | undefined> {

@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cacheFolder } from '../../cacheFolder.js'
 import { GoogLeNetError } from '../../errors.js'
 import { type CachedFile, DiskCache } from '../remote/diskCache.js'
 import { describeRemote, type HttpOptions } from '../remote/http.js'
 import type { DataSet, SampleSource } from '../source.js'
 import { Subset, splitByClass } from '../split.js'
 import { type ClassOptions, type IndexedShard, labelSamples } from './classes.js'
-import { cacheFolder, openRemoteIndex, openShardIndex } from './indexCache.js'
+import { openRemoteIndex, openShardIndex } from './indexCache.js'
 import { expandShards, partShards } from './shardNames.js'
 import { type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
@@ -75,7 +76,7 @@ export async function splitWhole(
 }
 
 export async function openRemote(options: RemoteOptions = {}): Promise<RemoteShards> {
-  const { cache = cacheFolder('shards'), cacheLimit, ...http } = options
+  const { cache = join(cacheFolder(), 'shards'), cacheLimit, ...http } = options
   return { cache: await DiskCache.open(cache, cacheLimit), http }
 }
 
