@@ -42,6 +42,11 @@ class Sequence : public Program {
 
 }  // namespace
 
+void Backend::begin_read(const Context& context, const std::vector<graph::View>& views,
+                         const std::vector<float*>& hosts) {
+  for (size_t i = 0; i < views.size(); i++) read(context, views[i], hosts[i]);
+}
+
 std::unique_ptr<Program> Backend::compile(const graph::Plan& plan) {
   return std::make_unique<Sequence>(*this, plan);
 }

@@ -2,8 +2,11 @@
 // kind and direction. A backend knows no Node and decides no schedule.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "graph/planner.h"
 
@@ -19,6 +22,7 @@ struct Images {
   const void* data = nullptr;
   bool bytes = false;  // uint8
   bool nhwc = false;
+  bool page_locked = false;  // in memory of Backend::host_memory()
 };
 
 /// What the forward and backward passes of a batch report: filled by SoftmaxCrossEntropy.
@@ -94,6 +98,12 @@ class Memory {
   virtual size_t size() const = 0;
 };
 
+/// Memory of the host, taken and given back on any thread.
+struct HostMemory {
+  std::function<void*(size_t bytes)> allocate;  // throws ERR_GOOGLENET_MEMORY
+  std::function<void(void* memory)> free;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -107,17 +117,23 @@ class Backend {
   virtual void upload(float* device, const float* host, int64_t count) = 0;
   /// An activation or Float view as fp32 on the host, dense.
   virtual void read(const Context& context, const graph::View& view, float* host) = 0;
+  /// Begins to read views of the run before: the values are there when finish() has ended it. Until then the
+  /// images of that run stay its own.
+  virtual void begin_read(const Context& context, const std::vector<graph::View>& views,
+                          const std::vector<float*>& hosts);
   virtual void update(const Update& update) = 0;
   /// Called on the thread that runs operations, before its first one.
   virtual void enter_thread() {}
   /// The plan's operations one after another, unless the backend knows better. Outlived by the plan.
   virtual std::unique_ptr<Program> compile(const graph::Plan& plan);
-  /// Steps that may be begun before the first of them is finished.
+  /// Steps and reads that may be begun before the first of them is finished.
   virtual int steps_in_flight() const { return 1; }
-  /// Returns when the oldest step that is not finished is done: its metrics are there.
+  /// Returns when the oldest step or read that is not finished is done: its metrics or values are there.
   virtual void finish() {}
   /// Returns when all that was begun is done.
   virtual void wait() {}
+  /// From which images reach the device fastest; none where any memory serves.
+  virtual std::optional<HostMemory> host_memory() const { return {}; }
   /// Bytes that allocate() can give; -1 when nobody knows.
   virtual int64_t free_memory() const { return -1; }
 

@@ -2,8 +2,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace googlenet::images {
@@ -19,16 +21,27 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   /// Goes back to its pool when it is destroyed.
   using Buffer = std::unique_ptr<uint8_t[], Return>;
 
+  /// Where memory comes from and goes to.
+  struct Source {
+    std::function<void*(size_t bytes)> allocate;
+    std::function<void(void* memory)> free;
+  };
+  /// Of ordinary memory.
+  BufferPool();
+  explicit BufferPool(Source source) : source_(std::move(source)) {}
+  ~BufferPool();
+
   /// At least `bytes` bytes, not initialised.
   Buffer take(size_t bytes);
 
  private:
   struct Idle {
-    std::unique_ptr<uint8_t[]> memory;
+    uint8_t* memory;
     size_t capacity;
   };
   void put(uint8_t* memory, size_t capacity);
 
+  const Source source_;
   std::mutex mutex_;
   std::vector<Idle> idle_;  // under the mutex, the latest last
 };

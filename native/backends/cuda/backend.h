@@ -29,12 +29,15 @@ class CudaBackend : public Backend {
   void download(float* host, const float* device, int64_t count) override;
   void upload(float* device, const float* host, int64_t count) override;
   void read(const Context& context, const graph::View& view, float* host) override;
+  void begin_read(const Context& context, const std::vector<graph::View>& views,
+                  const std::vector<float*>& hosts) override;
   void update(const Update& update) override;
   void enter_thread() override;
   std::unique_ptr<Program> compile(const graph::Plan& plan) override;
   int steps_in_flight() const override { return Staging::kSlots; }
   void finish() override { staging_->finish(); }
   void wait() override;
+  std::optional<HostMemory> host_memory() const override;
   int64_t free_memory() const override;
 
   Made make(const graph::step::Input&) override;
@@ -82,7 +85,6 @@ class CudaBackend : public Backend {
   std::unique_ptr<Cudnn> cudnn_;
   std::unique_ptr<Blas> blas_;
   std::shared_ptr<Weights> weights_;
-  PinnedRoom<std::byte> bounce_;  // what read() brings back
 };
 
 /// As cpu/elements.h has it: the address of a view's first element.

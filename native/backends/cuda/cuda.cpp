@@ -98,22 +98,41 @@ void CudaBackend::upload(float* device, const float* host, int64_t count) {
 }
 
 void CudaBackend::read(const Context& context, const graph::View& view, float* host) {
-  const graph::Buffer& buffer = context.buffers[view.buffer];
-  const bool floats = buffer.element == graph::Element::Float || precision() == Precision::Fp32;
-  const size_t element = floats ? sizeof(float) : 2;
-  const int64_t count = view.rows * view.channels;
-  bounce_.reserve(count * element, "what is read back");
-  const std::byte* from = context.arena + buffer.offset + view.offset * element;
-  GOOGLENET_CUDA(cudaMemcpy2DAsync(bounce_.get(), view.channels * element, from, view.stride * element,
-                                   view.channels * element, view.rows, cudaMemcpyDeviceToHost, stream()));
-  wait();
-  if (floats) return convert<float>(bounce_.get(), count, host);
-  if (precision() == Precision::Bf16) return convert<__nv_bfloat16>(bounce_.get(), count, host);
-  convert<__half>(bounce_.get(), count, host);
+  begin_read(context, {view}, {host});
+  staging_->finish_all();
+}
+
+void CudaBackend::begin_read(const Context& context, const std::vector<graph::View>& views,
+                             const std::vector<float*>& hosts) {
+  std::vector<Staging::Piece> pieces;
+  for (size_t i = 0; i < views.size(); i++) {
+    const graph::View& view = views[i];
+    const graph::Buffer& buffer = context.buffers[view.buffer];
+    const bool floats = buffer.element == graph::Element::Float || precision() == Precision::Fp32;
+    const size_t element = floats ? sizeof(float) : 2;
+    const auto take = floats                           ? convert<float>
+                      : precision() == Precision::Bf16 ? convert<__nv_bfloat16>
+                                                       : convert<__half>;
+    pieces.push_back({.from = context.arena + buffer.offset + view.offset * element,
+                      .row_bytes = view.channels * element,
+                      .stride_bytes = view.stride * element,
+                      .rows = view.rows,
+                      .take = [take, count = view.rows * view.channels,
+                               host = hosts[i]](const std::byte* values) { take(values, count, host); }});
+  }
+  staging_->collect(pieces);
 }
 
 void CudaBackend::update(const Update& update) {
   enqueue_update(*this, update);
+}
+
+std::optional<HostMemory> CudaBackend::host_memory() const {
+  const auto allocate = [device = options_.device](size_t bytes) {
+    GOOGLENET_CUDA(cudaSetDevice(device));
+    return allocate_pinned(bytes, "a batch of images");
+  };
+  return HostMemory{allocate, [](void* memory) { cudaFreeHost(memory); }};
 }
 
 void CudaBackend::wait() {

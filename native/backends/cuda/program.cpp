@@ -10,6 +10,9 @@
 namespace googlenet::backends::cuda {
 namespace {
 
+// Below this the one more copy on the device, and its event, take longer than what they hide.
+constexpr size_t kSentAhead = size_t{1} << 20;
+
 /// Records what is enqueued on a stream while it lives; what was not taken by end() is thrown away.
 class Capture {
  public:
@@ -72,7 +75,11 @@ class CudaProgram : public Program {
   void forward(const Context& context) override {
     const Delivery delivery = this->delivery(context);
     backend_.staging_->reserve(delivery);
-    backend_.staging_->send(delivery);
+    if (delivery.image_bytes < kSentAhead) {
+      backend_.staging_->send(delivery);
+    } else {
+      backend_.staging_->send_ahead(delivery);
+    }
     run(key(context, false), [&] { run_operations(context, forward_); });
   }
 
@@ -131,6 +138,7 @@ class CudaProgram : public Program {
   Delivery delivery(const Context& context) const {
     Delivery delivery;
     delivery.images = context.images.data;
+    delivery.page_locked = context.images.page_locked;
     delivery.image_bytes = batch_ * image_.count() * (context.images.bytes ? 1 : sizeof(float));
     delivery.labels = context.labels;
     delivery.label_count = context.labels ? batch_ : 0;

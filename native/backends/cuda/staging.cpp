@@ -16,11 +16,12 @@ struct Staging::Slot {
   PinnedRoom<int32_t> labels;
   PinnedPointer<Scalars> scalars = make_pinned<Scalars>(1, "scalars");
   PinnedPointer<DeviceMetrics> metrics = make_pinned<DeviceMetrics>(1, "metrics");
+  PinnedRoom<std::byte> values;
   DeviceRoom<std::byte> device_images;
   DeviceRoom<int32_t> device_labels;
   Event arrived = make_event();  // the images are on the device
   Event taken = make_event();    // the run has taken all that came through this slot
-  Event done = make_event();     // the metrics are back
+  Event done = make_event();     // what it gives is back
 };
 
 Staging::Staging(cudaStream_t stream)
@@ -39,6 +40,7 @@ void Staging::reserve(const Delivery& delivery) {
 }
 
 Staging::Slot& Staging::turn() {
+  if (collected_.size() == kSlots) finish();
   Slot& slot = *slots_[next_];
   next_ = (next_ + 1) % kSlots;
   latest_ = &slot;
@@ -48,16 +50,20 @@ Staging::Slot& Staging::turn() {
 
 void Staging::send(const Delivery& delivery, Slot& slot, std::byte* images, int32_t* labels,
                    cudaStream_t stream) {
-  slot.images.reserve(delivery.image_bytes, "a batch of images");
-  slot.labels.reserve(delivery.label_count, "a batch of labels");
   const auto* from = static_cast<const std::byte*>(delivery.images);
-  for (size_t at = 0; at < delivery.image_bytes; at += kPart) {
-    const size_t bytes = std::min(kPart, delivery.image_bytes - at);
-    std::memcpy(slot.images.get() + at, from + at, bytes);
-    GOOGLENET_CUDA(
-        cudaMemcpyAsync(images + at, slot.images.get() + at, bytes, cudaMemcpyHostToDevice, stream));
+  if (delivery.page_locked) {
+    GOOGLENET_CUDA(cudaMemcpyAsync(images, from, delivery.image_bytes, cudaMemcpyHostToDevice, stream));
+  } else {
+    slot.images.reserve(delivery.image_bytes, "a batch of images");
+    for (size_t at = 0; at < delivery.image_bytes; at += kPart) {
+      const size_t bytes = std::min(kPart, delivery.image_bytes - at);
+      std::memcpy(slot.images.get() + at, from + at, bytes);
+      GOOGLENET_CUDA(
+          cudaMemcpyAsync(images + at, slot.images.get() + at, bytes, cudaMemcpyHostToDevice, stream));
+    }
   }
   if (delivery.label_count == 0) return;
+  slot.labels.reserve(delivery.label_count, "a batch of labels");
   const size_t bytes = delivery.label_count * sizeof(int32_t);
   std::memcpy(slot.labels.get(), delivery.labels, bytes);
   GOOGLENET_CUDA(cudaMemcpyAsync(labels, slot.labels.get(), bytes, cudaMemcpyHostToDevice, stream));
@@ -73,7 +79,6 @@ void Staging::send(const Delivery& delivery) {
 }
 
 void Staging::send_ahead(const Delivery& delivery) {
-  if (collected_.size() == kSlots) finish();
   Slot& slot = turn();
   slot.device_images.reserve(delivery.image_bytes, "the next batch of images");
   slot.device_labels.reserve(delivery.label_count, "the next batch of labels");
@@ -94,22 +99,49 @@ void Staging::send_ahead(const Delivery& delivery) {
   GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
 }
 
-void Staging::collect(Metrics* metrics) {
-  GOOGLENET_CUDA(cudaMemcpyAsync(latest_->metrics.get(), metrics_.get(), sizeof(DeviceMetrics),
-                                 cudaMemcpyDeviceToHost, stream_));
+void Staging::collect(std::function<void()> take) {
   GOOGLENET_CUDA(cudaEventRecord(latest_->done.get(), stream_));
-  collected_.push_back({latest_, metrics});
+  collected_.push_back({latest_, std::move(take)});
+}
+
+void Staging::collect(Metrics* metrics) {
+  DeviceMetrics* found = latest_->metrics.get();
+  GOOGLENET_CUDA(
+      cudaMemcpyAsync(found, metrics_.get(), sizeof(DeviceMetrics), cudaMemcpyDeviceToHost, stream_));
+  collect([=] {
+    std::copy(found->loss, found->loss + Metrics::kHeads, metrics->loss);
+    metrics->top1 = found->top1;
+    metrics->top5 = found->top5;
+  });
+}
+
+void Staging::collect(const std::vector<Piece>& pieces) {
+  size_t bytes = 0;
+  for (const Piece& piece : pieces) bytes += piece.row_bytes * piece.rows;
+  latest_->values.reserve(bytes, "what is read back");
+  std::vector<std::function<void()>> takes;
+  std::byte* to = latest_->values.get();
+  for (const Piece& piece : pieces) {
+    GOOGLENET_CUDA(cudaMemcpy2DAsync(to, piece.row_bytes, piece.from, piece.stride_bytes, piece.row_bytes,
+                                     piece.rows, cudaMemcpyDeviceToHost, stream_));
+    takes.push_back([take = piece.take, to] { take(to); });
+    to += piece.row_bytes * piece.rows;
+  }
+  collect([takes = std::move(takes)] {
+    for (const auto& take : takes) take();
+  });
 }
 
 void Staging::finish() {
   if (collected_.empty()) return;
-  const Collected oldest = collected_.front();
+  const Collected oldest = std::move(collected_.front());
   collected_.pop_front();
   GOOGLENET_CUDA(cudaEventSynchronize(oldest.slot->done.get()));
-  const DeviceMetrics& found = oldest.slot->metrics[0];
-  for (int head = 0; head < Metrics::kHeads; head++) oldest.metrics->loss[head] = found.loss[head];
-  oldest.metrics->top1 = found.top1;
-  oldest.metrics->top5 = found.top5;
+  oldest.take();
+}
+
+void Staging::finish_all() {
+  while (!collected_.empty()) finish();
 }
 
 }  // namespace googlenet::backends::cuda

@@ -1,9 +1,11 @@
-// The way of a batch to the device, and of its metrics back. Two slots of page-locked memory take turns, so
-// that a batch travels on a stream of its own while the step before it runs, and its metrics are read by the
-// event that follows them: nobody waits for the whole stream.
+// The way of a batch to the device, and of what it gives back. Two slots of page-locked memory take turns, so
+// that a batch travels on a stream of its own while the run before it goes on, and what it gives is read by
+// the event that follows it: nobody waits for the whole stream.
 #pragma once
 #include <array>
 #include <deque>
+#include <functional>
+#include <vector>
 
 #include "backends/backend.h"
 #include "backends/cuda/runtime.h"
@@ -15,6 +17,7 @@ namespace googlenet::backends::cuda {
 struct Delivery {
   const void* images = nullptr;
   size_t image_bytes = 0;
+  bool page_locked = false;         // the images: they stay as they are until the run is finished
   const int32_t* labels = nullptr;  // null: none
   int64_t label_count = 0;
   Scalars scalars{};
@@ -44,7 +47,7 @@ using PinnedRoom = Room<PinnedPointer<T>, make_pinned<T>>;
 
 class Staging {
  public:
-  /// Steps that may be under way at once.
+  /// Runs that may be under way at once.
   static constexpr int kSlots = 2;
 
   /// `stream` runs the operations that read what arrives here.
@@ -59,23 +62,35 @@ class Staging {
   DeviceMetrics* metrics() const { return metrics_.get(); }
 
   void reserve(const Delivery& delivery);
-  /// For a run that is waited for: straight to where the operations read it.
+  /// Straight to where the operations read it: the least delay.
   void send(const Delivery& delivery);
-  /// For a step: the images and labels on the copy stream, beside the step that runs. Finishes the oldest
-  /// step when both slots are taken.
+  /// Images and labels on the copy stream, beside the run before: the most a second.
   void send_ahead(const Delivery& delivery);
-  /// After the step that was sent ahead has been enqueued: its metrics will be put there by finish().
+
+  /// After the run that was sent last has been enqueued: its metrics will be put there by finish().
   void collect(Metrics* metrics);
-  /// Waits for the oldest step that was collected and not yet finished.
+  /// Rows on the device, of which finish() gives a dense copy to `take`.
+  struct Piece {
+    const std::byte* from;
+    size_t row_bytes, stride_bytes;
+    int64_t rows;
+    std::function<void(const std::byte* values)> take;
+  };
+  /// The same with what the run has computed.
+  void collect(const std::vector<Piece>& pieces);
+  /// Waits for the oldest run that was collected and not yet finished.
   void finish();
+  void finish_all();
 
  private:
   struct Slot;
   struct Collected {
     Slot* slot;
-    Metrics* metrics;
+    std::function<void()> take;
   };
+  /// The next slot, free. Finishes the oldest run when all slots are taken.
   Slot& turn();
+  void collect(std::function<void()> take);
   /// Copies by way of the slot's page-locked memory, which must be free.
   static void send(const Delivery& delivery, Slot& slot, std::byte* images, int32_t* labels,
                    cudaStream_t stream);
