@@ -121,7 +121,7 @@ export function gpuNeeds({ devices, driver }: GpuReport, cuda: CudaReport): Need
   if (devices.length === 0 || cuda.problem === '') return []
   const needs: Need[] = []
   const need = (what: string, command: string) => needs.push({ what, neededFor: 'device cuda', command })
-  if (driver === undefined) need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
+  if (driver === undefined && cuda.driver === '') need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
   if (!existsSync(cuda.module)) need('the CUDA module and nvcc 12.8 or later to build it', 'npm run setup')
   for (const { name, path } of cuda.libraries) {
     const brings = Object.entries(packages).find(([start]) => name.startsWith(start))?.[1]

@@ -27,7 +27,8 @@ namespace googlenet::backends::cuda {
 // clang-format on
 
 struct CublasLtFunctions {
-#define GOOGLENET_CUBLASLT_MEMBER(name) decltype(&::name) name{};
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member takes none
+#define GOOGLENET_CUBLASLT_MEMBER(name) decltype(&::name) name = nullptr;
   GOOGLENET_CUBLASLT_FUNCTIONS(GOOGLENET_CUBLASLT_MEMBER)
 #undef GOOGLENET_CUBLASLT_MEMBER
 };

@@ -23,7 +23,7 @@ struct Planned {
 struct ConvolutionPlan : Planned {
   cudnn::Tensor x, w, bias, y, sum, squares;
 };
-ConvolutionPlan plan_convolution(Cudnn& cudnn, const Options& options, const graph::step::Convolution& step);
+ConvolutionPlan plan_convolution(Cudnn& cudnn, const Options& options, const graph::step::Convolution& what);
 
 /// dx = data(dy, w), or dx += data(dy, w). Not whole: dx is left densely in `apart` bytes, to be added.
 struct BackwardDataPlan : Planned {
@@ -31,7 +31,7 @@ struct BackwardDataPlan : Planned {
   size_t apart = 0;
 };
 BackwardDataPlan plan_backward_data(Cudnn& cudnn, const Options& options,
-                                    const graph::step::ConvolutionBackwardData& step);
+                                    const graph::step::ConvolutionBackwardData& what);
 
 /// dw = weights(x, dy), of `bytes` bytes: [out][side][side][in] with padding.
 struct BackwardWeightsPlan : Planned {
@@ -40,6 +40,6 @@ struct BackwardWeightsPlan : Planned {
   size_t bytes = 0;
 };
 BackwardWeightsPlan plan_backward_weights(Cudnn& cudnn, const Options& options,
-                                          const graph::step::ConvolutionBackwardWeights& step);
+                                          const graph::step::ConvolutionBackwardWeights& what);
 
 }  // namespace googlenet::backends::cuda

@@ -27,7 +27,8 @@ namespace googlenet::backends::cuda {
 
 /// What is called of cuDNN: its handle and the backend API.
 struct CudnnFunctions {
-#define GOOGLENET_CUDNN_MEMBER(name) decltype(&::name) name{};
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member takes none
+#define GOOGLENET_CUDNN_MEMBER(name) decltype(&::name) name = nullptr;
   GOOGLENET_CUDNN_FUNCTIONS(GOOGLENET_CUDNN_MEMBER)
 #undef GOOGLENET_CUDNN_MEMBER
 };

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <glob.h>
 
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -111,14 +112,13 @@ bool try_open(const std::string& path, const Accept& accept, Opened& opened) {
   return true;
 }
 
-/// Where a library that the system linker found lies.
-std::string path_of(void* handle, const std::string& name) {
-  std::string folder(4096, '\0');
-  if (dlinfo(handle, RTLD_DI_ORIGIN, folder.data()) != 0) return name;
-  return std::string(folder.c_str()) + "/" + name;
-}
-
 }  // namespace
+
+std::string folder_of(void* handle) {
+  std::string folder(PATH_MAX, '\0');
+  if (dlinfo(handle, RTLD_DI_ORIGIN, folder.data()) != 0) return ".";
+  return folder.c_str();
+}
 
 Opened open_library(const std::string& name, const Accept& accept) {
   Opened opened;
@@ -126,12 +126,12 @@ Opened open_library(const std::string& name, const Accept& accept) {
   for (const Place& place : places()) {
     if (place.name == "the system linker") {
       if (!try_open(name, accept, opened)) continue;
-      opened.library.path = path_of(opened.handle, name);
+      opened.library.path = folder_of(opened.handle) + "/" + name;
       return opened;
     }
     if (place.folders.empty()) opened.library.looked_in.push_back(place.name + " (none)");
     for (const std::string& folder : place.folders) {
-      const std::string path = folder + "/" + name;
+      const std::string path = fs::path(folder) / name;
       std::error_code ignored;
       if (!fs::exists(path, ignored)) {
         opened.library.looked_in.push_back(folder);

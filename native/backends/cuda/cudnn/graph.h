@@ -45,7 +45,7 @@ class Graph {
   Statistics statistics(Tensor x);
 
   /// Stores a computed tensor: rows of `stride` elements, or densely.
-  void result(Tensor tensor, cudnnDataType_t type, int64_t stride = 0);
+  void result(Tensor result, cudnnDataType_t type, int64_t stride = 0);
 
   /// One line, equal for equal graphs.
   std::string text() const;
