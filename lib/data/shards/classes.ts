@@ -64,12 +64,17 @@ function classOf(
   )
 }
 
-interface NamedClasses {
+export interface NamedClasses {
   names: readonly string[]
   labelOf: (text: string) => number
 }
 
-function nameClasses(texts: readonly string[], names: readonly string[] | undefined): NamedClasses {
+/**
+ * Numbers the classes that are called so: numbers stay, names are sorted, or have the places that `names` gives them.
+ *
+ * @throws ERR_GOOGLENET_DATA for a class that `names` has not.
+ */
+export function nameClasses(texts: readonly string[], names: readonly string[] | undefined): NamedClasses {
   if (texts.every((text) => /^\d{1,9}$/.test(text))) {
     const most = texts.reduce((high, text) => Math.max(high, Number(text)), -1)
     if (names !== undefined && most >= names.length) {

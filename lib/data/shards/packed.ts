@@ -59,9 +59,6 @@ export async function openRemotePack(url: string, remote: RemoteShards): Promise
   return openParts(manifest, open, remote)
 }
 
-/** Whether an address can only be that of a pack. */
-export const isPackAddress = (url: string): boolean => new URL(url).pathname.endsWith(`/${manifestName}`)
-
 async function fetchIndex(cache: DiskCache, file: CachedFile, http: HttpOptions): Promise<ShardIndex> {
   await cache.obtain([file], http)
   return decodeShardIndex(await readFile(cache.pathOf(file)), file.url)

@@ -52,3 +52,6 @@ export function partShards(names: readonly string[]): ShardParts {
     validation: validation.length > 0 ? validation : test,
   }
 }
+
+/** Whether it is an address on a server. */
+export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text)

@@ -8,7 +8,7 @@ import type { DataSet, SampleSource } from '../source.js'
 import { Subset, splitByClass } from '../split.js'
 import { type ClassOptions, type IndexedShard, labelSamples } from './classes.js'
 import { openRemoteIndex, openShardIndex } from './indexCache.js'
-import { expandShards, partShards } from './shardNames.js'
+import { expandShards, isUrl, partShards } from './shardNames.js'
 import { type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
 /** Where what comes from servers is kept, and how it is fetched. */
@@ -30,8 +30,6 @@ export interface ShardOptions extends ClassOptions {
   onProgress?: (done: number, shards: number) => void
   signal?: AbortSignal
 }
-
-export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text)
 
 /** Remote shards that are indexed at once. */
 const indexedAtOnce = 4

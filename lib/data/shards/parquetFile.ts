@@ -1,0 +1,138 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+import { GoogLeNetError } from '../../errors.js'
+import type { ByteSource } from '../byteSource.js'
+
+/** What a parquet file of pictures holds, its pictures left where they are. */
+export interface ParquetTable {
+  metadata: FileMetaData
+  image: string
+  /** Of each row: its class, a number in decimal or a name. */
+  classes: string[]
+  /** Names of the classes that are numbered, where the file says them. */
+  names?: readonly string[]
+  /** Rows of each row group. */
+  groups: number[]
+}
+
+const compressors = {
+  GZIP: (bytes: Uint8Array) => new Uint8Array(gunzipSync(bytes)),
+  BROTLI: (bytes: Uint8Array) => new Uint8Array(brotliDecompressSync(bytes)),
+}
+
+/**
+ * Reads a parquet file's footer and its labels: the columns that Hugging Face's metadata call Image and ClassLabel, or
+ * else `image` and `label`.
+ *
+ * @throws ERR_GOOGLENET_DATA when it is no parquet file, is damaged or has no such columns.
+ */
+export async function readTable(source: ByteSource, path: string): Promise<ParquetTable> {
+  return reading(path, async () => {
+    const file = bufferOf(source)
+    const metadata = await parquetMetadataAsync(file)
+    const features = readFeatures(metadata)
+    const columns = metadata.schema.slice(1).map(({ name }) => name)
+    const image = features.image ?? 'image'
+    const label = features.label ?? 'label'
+    for (const column of [image, label]) {
+      if (columns.includes(column)) continue
+      throw refuse(path, `it has no column "${column}"; its columns are ${columns.join(', ')}`)
+    }
+    const rows = await parquetReadObjects({ file, metadata, columns: [label], compressors })
+    const classes = rows.map((row, i) => classOf(row[label], `${path}: row ${i}`))
+    const groups = metadata.row_groups.map((group) => Number(group.num_rows))
+    if (groups.reduce((sum, count) => sum + count, 0) !== classes.length) {
+      throw refuse(path, 'its row groups do not hold the rows that it says')
+    }
+    return { metadata, image, classes, groups, ...(features.names && { names: features.names }) }
+  })
+}
+
+/** The pictures of some rows, as files; empty where there is none. @throws ERR_GOOGLENET_DATA. */
+export async function readPictures(
+  source: ByteSource,
+  path: string,
+  { metadata, image }: ParquetTable,
+  { begin, end }: { begin: number; end: number },
+): Promise<Uint8Array[]> {
+  return reading(path, async () => {
+    const file = bufferOf(source)
+    const rows = await parquetReadObjects({
+      file,
+      metadata,
+      columns: [image],
+      rowStart: begin,
+      rowEnd: end,
+      utf8: false,
+      compressors,
+    })
+    return rows.map((row) => {
+      const found: unknown = row[image]
+      const bytes = found instanceof Uint8Array ? found : (found as { bytes?: unknown } | null)?.bytes
+      return bytes instanceof Uint8Array ? bytes : new Uint8Array(0)
+    })
+  })
+}
+
+function bufferOf(source: ByteSource): AsyncBuffer {
+  return {
+    byteLength: source.size,
+    async slice(begin, end = source.size) {
+      const first = begin < 0 ? source.size + begin : begin
+      const bytes = await source.read(first, end - first)
+      if (bytes.length < end - first) throw new Error('it ends early')
+      return new Uint8Array(bytes).buffer
+    },
+  }
+}
+
+/** What the reader throws is about the file's bytes. */
+async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof GoogLeNetError) throw error
+    throw refuse(path, `it cannot be read as parquet (${(error as Error).message})`, error)
+  }
+}
+
+function classOf(value: unknown, where: string): string {
+  if (typeof value === 'string' && value !== '') return value
+  const isNumber = typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value))
+  if (isNumber && value >= 0) return String(value)
+  throw refuse(
+    where,
+    `its label is ${String(value)}; pictures without labels cannot be trained on or evaluated`,
+  )
+}
+
+interface Features {
+  image?: string
+  label?: string
+  names?: string[]
+}
+
+/** What Hugging Face's `datasets` says of the columns in the footer. */
+function readFeatures({ key_value_metadata: entries }: FileMetaData): Features {
+  const text = entries?.find(({ key }) => key === 'huggingface')?.value
+  if (text === undefined) return {}
+  let features: Record<string, { _type?: unknown; names?: unknown } | null>
+  try {
+    features = JSON.parse(text)?.info?.features ?? {}
+  } catch {
+    return {}
+  }
+  const column = (type: string) => Object.keys(features).find((name) => features[name]?._type === type)
+  const image = column('Image')
+  const label = column('ClassLabel')
+  const names = label === undefined ? undefined : features[label]?.names
+  const areNames = Array.isArray(names) && names.every((name) => typeof name === 'string')
+  return {
+    ...(image !== undefined && { image }),
+    ...(label !== undefined && { label }),
+    ...(areNames && { names: names as string[] }),
+  }
+}
+
+const refuse = (path: string, what: string, cause?: unknown): GoogLeNetError =>
+  new GoogLeNetError('ERR_GOOGLENET_DATA', `${path}: ${what}`, { cause })
