@@ -23,7 +23,19 @@ class SetCounters final : public Task {
   graph::Network::Counters counters_;
 };
 
-/// A training step: the next may be begun while a GPU makes this one.
+// The next of these calls may be begun while a GPU makes one.
+
+struct Forward {
+  std::shared_ptr<NetworkExecutor> executor;
+  OwnedBatch batch;
+  ForwardOptions options;
+
+  void begin() {
+    executor->network().begin_forward(batch.view(), options.mode, options.averaged, options.main_head_only);
+  }
+  std::vector<std::vector<float>> operator()() { return executor->network().end_forward(); }
+};
+
 struct Step {
   std::shared_ptr<NetworkExecutor> executor;
   OwnedBatch batch;
@@ -39,8 +51,8 @@ class Network : public Napi::ObjectWrap<Network> {
   static void init(Napi::Env env, Napi::Object exports) {
     const Napi::Function constructor = DefineClass(
         env, "Network",
-        {StaticMethod<&Network::create>("create"), InstanceMethod<&Network::forward>("forward"),
-         InstanceMethod<&Network::train_step>("trainStep"),
+        {StaticMethod<&Network::create>("create"), InstanceMethod<&Network::add_input>("addInput"),
+         InstanceMethod<&Network::forward>("forward"), InstanceMethod<&Network::train_step>("trainStep"),
          InstanceMethod<&Network::get_tensors>("getTensors"),
          InstanceMethod<&Network::set_tensors>("setTensors"),
          InstanceMethod<&Network::get_counters>("getCounters"),
@@ -84,23 +96,43 @@ class Network : public Napi::ObjectWrap<Network> {
     });
   }
 
-  Napi::Value forward(const Napi::CallbackInfo& info) {
-    return call(info, [&] {
-      const ForwardOptions options = read_forward_options({info[1], "options"});
-      return [batch = read_batch({info[0], "batch"}, executor().face().input, executor().buffers()),
-              options](graph::Network& network) {
-        return network.forward(batch.view(), options.mode, options.averaged, options.main_head_only);
+  Napi::Value add_input(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return promised(env, [&] {
+      const graph::Definition definition = read_definition({info[0], "definition"});
+      const auto work = [executor = executor_, definition] {
+        executor->network().add_input(definition);
+        return Nothing{};
       };
+      const auto convert = [executor = executor_, input = definition.input](Napi::Env env, Nothing) {
+        executor->take(input);
+        return env.Undefined();
+      };
+      return submit(env, executor(), info.This().As<Napi::Object>(), work, convert);
+    });
+  }
+
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    return promised(info.Env(), [&] {
+      const ForwardOptions options = read_forward_options({info[1], "options"});
+      return queue(info, Forward{executor_, read_images(info[0]), options});
     });
   }
 
   Napi::Value train_step(const Napi::CallbackInfo& info) {
     return promised(info.Env(), [&] {
       const graph::StepOptions options = read_step_options({info[2], "options"});
-      OwnedBatch batch = read_batch({info[0], "batch"}, executor().face().input, executor().buffers());
+      OwnedBatch batch = read_images(info[0]);
       std::vector<int32_t> labels = read_labels({info[1], "labels"}, batch.count, executor().face().classes);
       return queue(info, Step{executor_, std::move(batch), std::move(labels), options});
     });
+  }
+
+  OwnedBatch read_images(const Napi::Value& batch) const {
+    const NetworkExecutor::Face& face = executor().face();
+    OwnedBatch read = read_batch({batch, "batch"}, face.inputs, executor().buffers());
+    read.page_locked = face.page_locked;
+    return read;
   }
 
   Napi::Value get_tensors(const Napi::CallbackInfo& info) {

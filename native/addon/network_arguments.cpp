@@ -149,19 +149,25 @@ NetworkOptions read_network_options(const Field& options) {
   return read;
 }
 
-OwnedBatch read_batch(const Field& batch, const graph::Shape& input, images::BufferPool& buffers) {
+OwnedBatch read_batch(const Field& batch, const std::vector<graph::Shape>& inputs,
+                      images::BufferPool& buffers) {
   const Field shape_field = batch["shape"];
   const std::vector<int64_t> shape = read_shape(shape_field);
-  const std::vector<int64_t> wanted = {input.channels, input.height, input.width};
-  if (shape.size() != 4 || !std::equal(wanted.begin(), wanted.end(), shape.begin() + 1)) {
+  const auto is_shape = [&](const graph::Shape& input) {
+    return shape.size() == 4 && input == graph::Shape{shape[1], shape[2], shape[3]};
+  };
+  const auto input = std::ranges::find_if(inputs, is_shape);
+  if (input == inputs.end()) {
+    const std::vector<int64_t> wanted = {inputs[0].channels, inputs[0].height, inputs[0].width};
     throw Error("ERR_GOOGLENET_SHAPE", shape_field.path() + " must be [n, " + text(wanted).substr(1) +
                                            ", the network's input, found " + text(shape));
   }
   OwnedBatch read;
+  read.input = *input;
   read.count = shape_field.at(0).integer(1, kMaxBatch, "ERR_GOOGLENET_SHAPE");
   read.nhwc = batch["layout"].choice<bool>({{"nchw", false}, {"nhwc", true}});
   const Field data = batch["data"];
-  const int64_t elements = read.count * input.count();
+  const int64_t elements = read.count * input->count();
   read.bytes = data.is(napi_uint8_array);
   if (!read.bytes && !data.is(napi_float32_array)) {
     data.refuse("ERR_GOOGLENET_DTYPE", "must be a Float32Array or a Uint8Array");

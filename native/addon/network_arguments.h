@@ -21,9 +21,11 @@ struct OwnedBatch {
   images::BufferPool::Buffer data;
   bool bytes = false;  // uint8, otherwise float32
   bool nhwc = false;
+  bool page_locked = false;  // the data
   int64_t count = 0;
+  graph::Shape input;
 
-  graph::Batch view() const { return {{data.get(), bytes, nhwc}, count}; }
+  graph::Batch view() const { return {{data.get(), bytes, nhwc, page_locked}, count, input}; }
 };
 
 struct ForwardOptions {
@@ -45,8 +47,9 @@ graph::Definition read_definition(const Field& definition);
 backends::Precision read_precision(const Field& precision);
 /// Throws ERR_GOOGLENET_DEVICE for what names no device; whether it is there is found by choose_backend().
 NetworkOptions read_network_options(const Field& options);
-/// Throws ERR_GOOGLENET_SHAPE unless the images are `input`, and ERR_GOOGLENET_DTYPE.
-OwnedBatch read_batch(const Field& batch, const graph::Shape& input, images::BufferPool& buffers);
+/// Throws ERR_GOOGLENET_SHAPE unless the images are one of `inputs`, and ERR_GOOGLENET_DTYPE.
+OwnedBatch read_batch(const Field& batch, const std::vector<graph::Shape>& inputs,
+                      images::BufferPool& buffers);
 /// Throws ERR_GOOGLENET_LABEL naming the first label outside 0..classes-1.
 std::vector<int32_t> read_labels(const Field& labels, int64_t count, int64_t classes);
 ForwardOptions read_forward_options(const Field& options);

@@ -11,18 +11,21 @@ class NetworkExecutor final : public Executor {
   explicit NetworkExecutor(Environment& environment)
       : Executor(environment, "the network has been disposed of; create or open another") {}
 
-  /// What never changes once the network exists. A copy: the network itself may be freed while this is read.
+  /// What JavaScript's thread may know of the network: a copy, as the network itself may be freed meanwhile.
   struct Face {
-    graph::Shape input;
+    std::vector<graph::Shape> inputs;  // the network's own first
     int64_t classes = 0;
     graph::ParameterTable table;
     std::string device, passed_over;  // as ChosenBackend has them
+    bool page_locked = false;         // what buffers() gives
   };
 
   // ---- on JavaScript's thread
   /// Where calls keep their copies of images.
   images::BufferPool& buffers() { return *buffers_; }
   const Face& face() const { return face_; }
+  /// Images of that shape may come.
+  void take(const graph::Shape& input) { face_.inputs.push_back(input); }
   graph::MemoryUse memory() const {
     const std::lock_guard lock(facts_mutex_);
     return memory_;
@@ -40,8 +43,18 @@ class NetworkExecutor final : public Executor {
   // ---- on the executor's thread
   void adopt(std::unique_ptr<graph::Network> network, const std::string& device,
              const std::string& passed_over) {
-    face_ = {network->definition().input, network->shapes().classes, network->table(), device, passed_over};
+    face_ = {{network->definition().input},
+             network->shapes().classes,
+             network->table(),
+             device,
+             passed_over,
+             false};
     network_ = std::move(network);
+    if (const std::optional<backends::HostMemory> memory = network_->host_memory()) {
+      const images::BufferPool::Source source{memory->allocate, memory->free};
+      buffers_ = std::make_shared<images::BufferPool>(source);
+      face_.page_locked = true;
+    }
   }
   graph::Network& network() { return *network_; }
 

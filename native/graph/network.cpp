@@ -31,15 +31,14 @@ struct Network::Compiled {
 };
 
 Network::Network(Definition definition, std::unique_ptr<backends::Backend> backend, uint64_t seed)
-    : definition_(std::move(definition)),
-      shapes_(infer_shapes(definition_)),
-      backend_(std::move(backend)),
-      seed_(seed) {
-  if (definition_.heads.size() > Metrics::kHeads) {
+    : backend_(std::move(backend)), seed_(seed) {
+  if (definition.heads.size() > Metrics::kHeads) {
     throw Error("ERR_GOOGLENET_OPTION",
                 "a network has at most " + std::to_string(Metrics::kHeads) + " heads");
   }
-  table_ = lay_out_parameters(definition_, shapes_);
+  Shapes shapes = infer_shapes(definition);
+  table_ = lay_out_parameters(definition, shapes);
+  inputs_.push_back({std::move(definition), std::move(shapes)});
   weights_ = backend_->allocate(table_.total * sizeof(float), "parameters");
   std::vector<float> initial(table_.total);
   initialise(table_, seed, initial.data());
@@ -49,14 +48,34 @@ Network::Network(Definition definition, std::unique_ptr<backends::Backend> backe
 
 Network::~Network() = default;
 
+void Network::add_input(Definition definition) {
+  Shapes shapes = infer_shapes(definition);
+  const ParameterTable table = lay_out_parameters(definition, shapes);
+  const auto same = [](const Parameter& a, const Parameter& b) {
+    return a.name == b.name && a.shape == b.shape && a.range == b.range;
+  };
+  if (!std::ranges::equal(table.parameters, table_.parameters, same) ||
+      definition.heads.size() != inputs_.front().definition.heads.size()) {
+    throw Error("ERR_GOOGLENET_SHAPE", "a network for images of another size must have the same parameters");
+  }
+  const auto known =
+      std::ranges::find(inputs_, definition.input, [](const Input& input) { return input.definition.input; });
+  if (known == inputs_.end()) inputs_.push_back({std::move(definition), std::move(shapes)});
+}
+
+const Network::Input& Network::input(const Shape& shape) const {
+  return *std::ranges::find(inputs_, shape, [](const Input& input) { return input.definition.input; });
+}
+
 Plan Network::plan(const PlanKey& key) const {
+  const auto& [definition, shapes] = input(key.input);
   return make_plan(
-      definition_, shapes_, table_,
+      definition, shapes, table_,
       {key.mode, key.batch, key.main_head_only, backend_->capabilities(), backend_->activation_bytes()});
 }
 
 Plan Network::plan(int64_t batch, Mode mode) const {
-  return plan({mode, batch, false});
+  return plan({mode, batch, false, definition().input});
 }
 
 Network::Compiled& Network::compiled(const PlanKey& key) {
@@ -98,8 +117,9 @@ std::string Network::largest_batch(const PlanKey& key, int64_t workspace) {
   workspace_.reset();
   const int64_t free = backend_->free_memory();
   const auto fits = [&](int64_t batch) {
-    const int64_t images = batch * definition_.input.count() * static_cast<int64_t>(sizeof(float));
-    return plan({key.mode, batch, key.main_head_only}).arena_bytes + workspace * batch / key.batch + images <=
+    const int64_t images = batch * key.input.count() * static_cast<int64_t>(sizeof(float));
+    return plan({key.mode, batch, key.main_head_only, key.input}).arena_bytes +
+               workspace * batch / key.batch + images <=
            free;
   };
   int64_t largest = 0;
@@ -125,8 +145,8 @@ Context Network::context(Compiled& compiled, const Batch& batch, float* weights)
   context.weights = weights;
   context.gradients = floats(gradients_);
   context.images = batch.images;
-  context.mean = definition_.mean.data();
-  context.std = definition_.std.data();
+  context.mean = definition().mean.data();
+  context.std = definition().std.data();
   context.dropout_key = mix(seed_, static_cast<uint64_t>(counters_.batches));
   return context;
 }
@@ -137,8 +157,7 @@ void Network::prepare(Compiled& compiled, const Context& context, uint64_t versi
   compiled.prepared_version = version;
 }
 
-std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, bool averaged,
-                                                 bool main_head_only) {
+void Network::begin_forward(const Batch& batch, Mode mode, bool averaged, bool main_head_only) {
   backend_->enter_thread();
   if (averaged && !average_) {
     throw Error("ERR_GOOGLENET_OPTION",
@@ -149,12 +168,14 @@ std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, 
   }
   const int64_t whole = backend_->capabilities().inference_batch;
   const int64_t part = mode == Mode::Inference && whole > 0 ? std::min(whole, batch.count) : batch.count;
-  const int64_t image = definition_.input.count() * (batch.images.bytes ? 1 : sizeof(float));
-  std::vector<std::vector<float>> logits;
+  const int64_t image = batch.input.count() * (batch.images.bytes ? 1 : sizeof(float));
+  auto begun = std::make_unique<Begun>();
+  begun->to_finish = 0;
+  if (begun_.empty()) ended_counters_ = counters_;
   for (int64_t first = 0; first < batch.count; first += part) {
-    Batch images{batch.images, std::min(part, batch.count - first)};
+    Batch images{batch.images, std::min(part, batch.count - first), batch.input};
     images.images.data = static_cast<const std::byte*>(batch.images.data) + first * image;
-    Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference});
+    Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference, batch.input});
     const Context run = context(plan, images, floats(averaged ? average_ : weights_));
     prepare(plan, run, averaged ? average_version_ : weights_version_);
     plan.program->forward(run);
@@ -163,15 +184,34 @@ std::vector<std::vector<float>> Network::forward(const Batch& batch, Mode mode, 
       weights_version_ = ++last_version_;  // running statistics moved
       plan.prepared_version = weights_version_;
     }
-    logits.resize(plan.plan.heads.size());
-    for (size_t head = 0; head < logits.size(); head++) {
-      const View& view = plan.plan.heads[head];
-      const size_t before = logits[head].size();
-      logits[head].resize(before + view.rows * view.channels);
-      backend_->read(run, view, logits[head].data() + before);
+    const std::vector<View>& heads = plan.plan.heads;
+    std::vector<float*> hosts;
+    begun->logits.resize(heads.size());
+    for (size_t head = 0; head < heads.size(); head++) {
+      begun->logits[head].resize(batch.count * heads[head].channels);
+      hosts.push_back(begun->logits[head].data() + first * heads[head].channels);
     }
+    backend_->begin_read(run, heads, hosts);
+    begun->to_finish++;
   }
-  return logits;
+  hold(std::move(begun));
+}
+
+std::vector<std::vector<float>> Network::end_forward() {
+  return std::move(end()->logits);
+}
+
+void Network::hold(std::unique_ptr<Begun> begun) {
+  begun->counters = counters_;
+  begun_.push_back(std::move(begun));
+}
+
+std::unique_ptr<Network::Begun> Network::end() {
+  std::unique_ptr<Begun> oldest = std::move(begun_.front());
+  begun_.pop_front();
+  ended_counters_ = oldest->counters;
+  for (int i = 0; i < oldest->to_finish; i++) backend_->finish();
+  return oldest;
 }
 
 backends::Update Network::update(const StepOptions& options) const {
@@ -200,8 +240,8 @@ void Network::begin_step(const Batch& batch, const int32_t* labels, const StepOp
     backend_->upload(floats(average_), copy.data(), total);
     average_version_ = ++last_version_;
   }
-  Compiled& plan = compiled({Mode::Training, batch.count, false});
-  auto begun = std::make_unique<BegunStep>();
+  Compiled& plan = compiled({Mode::Training, batch.count, false, batch.input});
+  auto begun = std::make_unique<Begun>();
   Context run = context(plan, batch, floats(weights_));
   run.labels = labels;
   run.label_smoothing = options.label_smoothing;
@@ -223,20 +263,16 @@ void Network::begin_step(const Batch& batch, const int32_t* labels, const StepOp
     // The running statistics moved, the weights did not: what this plan prepared stays good.
     plan.prepared_version = weights_version_;
   }
-  begun->counters = counters_;
-  begun_.push_back(std::move(begun));
+  hold(std::move(begun));
 }
 
 StepResult Network::end_step() {
-  const std::unique_ptr<BegunStep> step = std::move(begun_.front());
-  begun_.pop_front();
-  ended_counters_ = step->counters;
-  backend_->finish();
-
+  const std::unique_ptr<Begun> step = end();
   StepResult result;
-  for (size_t h = 0; h < definition_.heads.size(); h++) {
+  const std::vector<Head>& heads = definition().heads;
+  for (size_t h = 0; h < heads.size(); h++) {
     result.head_losses.push_back(step->metrics.loss[h]);
-    result.loss += definition_.heads[h].loss_weight * step->metrics.loss[h];
+    result.loss += heads[h].loss_weight * step->metrics.loss[h];
   }
   result.top1 = step->metrics.top1;
   result.top5 = step->metrics.top5;

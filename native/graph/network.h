@@ -36,6 +36,8 @@ struct MemoryUse {
 struct Batch {
   backends::Images images;
   int64_t count = 0;
+  /// Of each image: the definition's, or one that add_input() brought.
+  Shape input;
 };
 
 class Network {
@@ -43,20 +45,26 @@ class Network {
   Network(Definition definition, std::unique_ptr<backends::Backend> backend, uint64_t seed);
   ~Network();
 
-  const Definition& definition() const { return definition_; }
-  const Shapes& shapes() const { return shapes_; }
+  const Definition& definition() const { return inputs_.front().definition; }
+  const Shapes& shapes() const { return inputs_.front().shapes; }
   const ParameterTable& table() const { return table_; }
 
-  /// Logits of each head, [count, classes]. In training mode batch statistics are used and the running ones
-  /// updated.
-  std::vector<std::vector<float>> forward(const Batch& batch, Mode mode, bool averaged, bool main_head_only);
-  /// A step in two halves, so that the next may be begun while it runs: steps_in_flight() of them at most,
-  /// and no other call between the first that is begun and the last that is ended. Images and labels must
-  /// stay until then.
+  /// The same network for images of another size: its layers may differ in what the size decides, as the
+  /// windows of pools. Throws ERR_GOOGLENET_SHAPE when its parameters are not the network's.
+  void add_input(Definition definition);
+
+  // Forward passes and steps come in two halves, so that the next may be begun while one runs: at most
+  // steps_in_flight() of them, ended in the order in which they were begun, and no other call meanwhile.
+  // Images and labels must stay until the end.
+
+  /// In training mode batch statistics are used and the running ones updated.
+  void begin_forward(const Batch& batch, Mode mode, bool averaged, bool main_head_only);
+  /// Logits of each head, [count, classes].
+  std::vector<std::vector<float>> end_forward();
   void begin_step(const Batch& batch, const int32_t* labels, const StepOptions& options);
-  /// Of the oldest step that was begun.
   StepResult end_step();
   int steps_in_flight() const { return backend_->steps_in_flight(); }
+  std::optional<backends::HostMemory> host_memory() const { return backend_->host_memory(); }
 
   /// Values in file order; only trainable parameters for momentum and gradients.
   std::vector<float> get(TensorSet set, const Parameter& parameter);
@@ -68,7 +76,7 @@ class Network {
     int64_t steps = 0;    // updates made
     int64_t batches = 0;  // training batches seen: keys the dropout masks
   };
-  /// As the last step to end left them.
+  /// As the last call to end left them.
   Counters counters() const { return begun_.empty() ? counters_ : ended_counters_; }
   void set_counters(const Counters& counters) { counters_ = counters; }
 
@@ -77,18 +85,29 @@ class Network {
 
  private:
   struct Compiled;
+  /// What a size of the images makes of the network.
+  struct Input {
+    Definition definition;
+    Shapes shapes;
+  };
   struct PlanKey {
     Mode mode;
     int64_t batch;
     bool main_head_only;
-    auto operator<=>(const PlanKey&) const = default;
+    Shape input;
+    bool operator==(const PlanKey&) const = default;
   };
 
-  struct BegunStep {
+  struct Begun {
     backends::Metrics metrics;
+    std::vector<std::vector<float>> logits;
     Counters counters;  // after it
+    int to_finish = 1;  // times that the backend has something to finish
   };
 
+  const Input& input(const Shape& shape) const;
+  void hold(std::unique_ptr<Begun> begun);
+  std::unique_ptr<Begun> end();
   Compiled& compiled(const PlanKey& key);
   std::unique_ptr<Compiled> compile(const PlanKey& key);
   Plan plan(const PlanKey& key) const;
@@ -101,15 +120,14 @@ class Network {
   backends::Memory* memory_of(TensorSet set) const;
   void touch_weights() { weights_version_ = ++last_version_; }
 
-  Definition definition_;
-  Shapes shapes_;
+  std::vector<Input> inputs_;  // the network's own first
   ParameterTable table_;
   std::unique_ptr<backends::Backend> backend_;
   uint64_t seed_;
   std::unique_ptr<backends::Memory> weights_, momentum_, average_, gradients_, arena_, workspace_;
   std::list<std::pair<PlanKey, std::unique_ptr<Compiled>>> plans_;  // most recently used first
   Counters counters_, ended_counters_;
-  std::deque<std::unique_ptr<BegunStep>> begun_;  // and not ended, the oldest first
+  std::deque<std::unique_ptr<Begun>> begun_;  // and not ended, the oldest first
   uint64_t last_version_ = 0, weights_version_ = 0, average_version_ = 0;
 };
 

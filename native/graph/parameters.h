@@ -17,6 +17,7 @@ namespace googlenet::graph {
 struct Range {
   int64_t offset = 0;
   int64_t count = 0;
+  bool operator==(const Range&) const = default;
 };
 
 enum class Initial { Uniform, Zeros, Ones };

@@ -80,7 +80,7 @@ describe('create refuses', () => {
       tinyDefinition(),
       { ...tinyOptions, device: 'cuda:99' },
       'DEVICE',
-      /"cuda:99"|GPU/,
+      /cuda:99/,
     ],
     ['another device', tinyDefinition(), { ...tinyOptions, device: 'tpu' }, 'DEVICE', /"tpu"/],
     ['half a GPU', tinyDefinition(), { ...tinyOptions, device: 'cuda:0.5' }, 'DEVICE', /"cuda:0.5"/],

@@ -25,26 +25,26 @@ describe('a queue of calls', () => {
 
   it('has as many under way as calls in a row allow, and none beside one that allows no other', async () => {
     const queue = new CallQueue()
-    const log: string[] = []
-    const call = (name: string, ms: number, atOnce?: number) =>
-      queue.run(
-        async () => {
-          log.push(`+${name}`)
-          await pause(ms)
-          log.push(`-${name}`)
-        },
-        undefined,
-        atOnce,
-      )
-    await Promise.all([
-      call('a', 20, 2),
-      call('b', 40, 2),
-      call('c', 1, 2),
-      call('alone', 1),
-      call('d', 20, 2),
-      call('e', 1, 2),
-    ])
-    expect(log.join(' ')).toBe('+a +b -a +c -c -b +alone -alone +d +e -e -d')
+    const underWay = new Map<string, () => void>()
+    const call = (name: string, atOnce?: number) =>
+      queue.run(() => new Promise<void>((end) => underWay.set(name, end)), undefined, atOnce)
+    const calls = [call('a', 2), call('b', 2), call('c', 2), call('alone'), call('d', 2), call('e', 2)]
+    /** Ends a call; the names of those under way afterwards. */
+    const end = async (name: string) => {
+      underWay.get(name)!()
+      underWay.delete(name)
+      await pause(0)
+      return [...underWay.keys()].join(' ')
+    }
+    await pause(0)
+    expect([...underWay.keys()].join(' ')).toBe('a b')
+    expect(await end('a')).toBe('b c')
+    expect(await end('c')).toBe('b')
+    expect(await end('b')).toBe('alone')
+    expect(await end('alone')).toBe('d e')
+    await end('d')
+    await end('e')
+    await Promise.all(calls)
   })
 
   it('goes on after calls at once that fail or are taken back', async () => {

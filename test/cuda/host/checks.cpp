@@ -1,10 +1,12 @@
 // The CUDA backend's host side on the device of device.h: `checks <name>` runs one check over many seeds, and
 // prints what is wrong.
-#include <cmath>
-#include <cstring>
+#include <cstdlib>
 #include <deque>
+#include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <sstream>
 
@@ -54,27 +56,31 @@ std::string refusal(const std::string& code, Body body) {
   throw Wrong("nothing was thrown, wanted " + code);
 }
 
-/// A batch with an owner, gone as soon as its step has ended.
+using Memory = std::unique_ptr<void, std::function<void(void*)>>;
+
+/// A batch with an owner, gone as soon as its step has ended; in ordinary or in page-locked memory.
 struct OwnedBatch {
   int64_t count;
-  bool bytes;
-  std::vector<float> floats;
-  std::vector<uint8_t> pixels;
+  bool bytes, page_locked;
+  Memory memory;
   std::vector<int32_t> labels;
 
-  OwnedBatch(std::mt19937_64& random, int64_t most) : count(1 + random() % most), bytes(random() % 2) {
+  OwnedBatch(std::mt19937_64& random, int64_t most, const backends::HostMemory& host)
+      : count(1 + random() % most), bytes(random() % 2), page_locked(random() % 2) {
     const int64_t values = count * kChannels * kSide * kSide;
+    const size_t size = values * (bytes ? 1 : sizeof(float));
+    memory = page_locked ? Memory(host.allocate(size), host.free) : Memory(std::malloc(size), std::free);
     for (int64_t i = 0; i < values; i++) {
       if (bytes) {
-        pixels.push_back(static_cast<uint8_t>(random()));
+        static_cast<uint8_t*>(memory.get())[i] = static_cast<uint8_t>(random());
       } else {
-        floats.push_back(static_cast<float>(random() % 1024) - 512);
+        static_cast<float*>(memory.get())[i] = static_cast<float>(random() % 1024) - 512;
       }
     }
     for (int64_t n = 0; n < count; n++) labels.push_back(random() % kClasses);
   }
   graph::Batch view() const {
-    return {{bytes ? static_cast<const void*>(pixels.data()) : floats.data(), bytes, false}, count};
+    return {{memory.get(), bytes, false, page_locked}, count, {kChannels, kSide, kSide}};
   }
   double sum() const { return operations::sum_of(view().images, count * kChannels * kSide * kSide); }
   double loss(int64_t batches) const {
@@ -127,38 +133,48 @@ void check_cards(uint64_t) {
   same(backends::cuda::driver_version(), "", "driver");
 }
 
-/// Steps in flight, forward passes between them, batches of all sizes and both types.
-void check_steps(uint64_t seed) {
+/// Steps and forward passes in flight, batches of all sizes and both types.
+void check_calls(uint64_t seed) {
   std::mt19937_64 random(seed);
   graph::Network network = make_network(seed % 2 ? Precision::Fp32 : Precision::Fp16);
   const graph::Parameter& first = network.table().parameters.front();
   float weight = network.get(graph::TensorSet::Weights, first)[0];
-  std::deque<std::pair<OwnedBatch, double>> begun;
-  int64_t batches = 0, steps = 0;
+  struct Call {
+    OwnedBatch batch;
+    std::optional<double> loss;  // of a step
+  };
+  std::deque<Call> begun;
+  int64_t batches = 0, steps = 0, ended = 0;
   const auto end = [&] {
-    const graph::StepResult result = network.end_step();
-    same(result.loss, begun.front().second, "loss");
-    same(result.top1, 1, "top1");
+    const Call& call = begun.front();
+    if (call.loss) {
+      const graph::StepResult result = network.end_step();
+      same(result.loss, *call.loss, "loss");
+      same(result.top1, 1, "top1");
+      ended++;
+    } else {
+      const auto logits = network.end_forward();
+      same(logits[0].size(), static_cast<size_t>(call.batch.count * kClasses), "logits");
+      for (float logit : logits[0]) same(logit, static_cast<float>(call.batch.sum()), "logit");
+    }
     begun.pop_front();
-    same(network.counters().batches, batches - static_cast<int64_t>(begun.size()), "batches");
+    same(network.counters().batches, ended, "batches");
   };
   for (int i = 0; i < 60; i++) {
-    const bool forward = random() % 4 == 0;
-    while (begun.size() == static_cast<size_t>(network.steps_in_flight()) || (forward && !begun.empty()))
-      end();
-    OwnedBatch batch(random, 6);
-    if (forward) {
-      const auto logits = network.forward(batch.view(), graph::Mode::Inference, false, false);
-      for (float logit : logits[0]) same(logit, static_cast<float>(batch.sum()), "logit");
+    while (begun.size() == static_cast<size_t>(network.steps_in_flight())) end();
+    if (random() % 8 == 0 && !begun.empty()) end();
+    begun.push_back({OwnedBatch(random, 6, *network.host_memory()), {}});
+    Call& call = begun.back();
+    if (random() % 3 == 0) {
+      network.begin_forward(call.batch.view(), graph::Mode::Inference, false, false);
       continue;
     }
     graph::StepOptions options;
     options.learning_rate = static_cast<float>(random() % 100) / 128;
     options.accumulate_count = 1 + static_cast<int>(random() % 2);
     options.accumulate_index = static_cast<int>(random() % options.accumulate_count);
-    const double loss = batch.loss(batches++);
-    begun.emplace_back(std::move(batch), loss);
-    network.begin_step(begun.back().first.view(), begun.back().first.labels.data(), options);
+    call.loss = call.batch.loss(batches++);
+    network.begin_step(call.batch.view(), call.batch.labels.data(), options);
     if (options.accumulate_index + 1 < options.accumulate_count) continue;
     weight += options.learning_rate;
     steps++;
@@ -172,7 +188,7 @@ void check_steps(uint64_t seed) {
 void check_recording(uint64_t seed) {
   std::mt19937_64 random(seed);
   graph::Network network = make_network(Precision::Bf16);
-  OwnedBatch batch(random, 4);
+  OwnedBatch batch(random, 4, *network.host_memory());
   int64_t batches = 0;
   const auto step = [&] {
     network.begin_step(batch.view(), batch.labels.data(), {});
@@ -192,7 +208,10 @@ void check_recording(uint64_t seed) {
   for (int i = 0; i < 5; i++) step();
   same(device::counts.graphs, 1, "graphs");
   same(device::counts.launches, 5, "launches");
-  const auto other = [&] { network.forward(batch.view(), graph::Mode::Inference, false, false); };
+  const auto other = [&] {
+    network.begin_forward(batch.view(), graph::Mode::Inference, false, false);
+    network.end_forward();
+  };
   for (int i = 0; i < 3; i++) other();
   same(device::counts.graphs, 2, "graphs with that of inference");
   same(device::counts.launches, 7, "launches with those of inference");
@@ -204,14 +223,14 @@ void check_memory(uint64_t seed) {
   const size_t before = device::allocated();
   {
     graph::Network network = make_network(Precision::Fp32);
-    OwnedBatch small(random, 2);
+    OwnedBatch small(random, 2, *network.host_memory());
     const auto step = [&](const OwnedBatch& batch) {
       network.begin_step(batch.view(), batch.labels.data(), {});
       return network.end_step().loss;
     };
     step(small);
     device::machine.memory = device::allocated() + (size_t{1} << 20);
-    OwnedBatch large(random, 1);
+    OwnedBatch large(random, 1, *network.host_memory());
     large.count = 50'000;
     const std::string message = refusal("ERR_GOOGLENET_MEMORY", [&] { step(large); });
     contains(message, "activations");
@@ -226,7 +245,7 @@ void check_memory(uint64_t seed) {
 }
 
 const std::map<std::string, void (*)(uint64_t)> checks = {
-    {"cards", check_cards}, {"steps", check_steps}, {"recording", check_recording}, {"memory", check_memory}};
+    {"cards", check_cards}, {"calls", check_calls}, {"recording", check_recording}, {"memory", check_memory}};
 
 }  // namespace
 
