@@ -19,8 +19,8 @@ import type { Sample, SampleSource } from './source.js'
 
 /** What happens while a data set is opened. */
 export type DataEvent =
-  /** An archive's headers are being read, several times a second: bytes passed and bytes there are. */
-  | { type: 'indexing'; path: string; done: number; total: number; samples: number }
+  /** An archive's headers are being read, or one shard after the other; several times a second. */
+  | { type: 'indexing'; path: string; done: number; total: number; unit: 'bytes' | 'shards' }
   | {
       type: 'indexed'
       path: string
@@ -87,7 +87,7 @@ export async function openArchive(path: string, options: ArchiveOptions = {}): P
   }
   const index = await scanArchive(archive, basename(path), {
     ...(signal && { signal }),
-    onProgress: (done, samples) => onEvent?.({ type: 'indexing', path, done, total: archive.size, samples }),
+    onProgress: (done) => onEvent?.({ type: 'indexing', path, done, total: archive.size, unit: 'bytes' }),
   })
   const { size, mtimeMs } = await archive.file.stat()
   if (size !== archive.size || mtimeMs !== archive.mtimeMs) {

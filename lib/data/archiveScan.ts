@@ -8,8 +8,8 @@ import { readTar, type TarEntry, type TarRange } from './tar.js'
 
 export interface ScanOptions {
   signal?: AbortSignal
-  /** Called now and then with the place in the archive and the pictures found so far. */
-  onProgress?: (offset: number, pictures: number) => void
+  /** Called several times a second with the place in the archive. */
+  onProgress?: (offset: number) => void
 }
 
 /**
@@ -106,7 +106,7 @@ class Scan {
     const now = performance.now()
     if (now - this.#lastProgress < progressMs) return
     this.#lastProgress = now
-    this.#options.onProgress?.(offset, this.#offsets.length)
+    this.#options.onProgress?.(offset)
   }
 
   async finish(): Promise<ArchiveIndex> {

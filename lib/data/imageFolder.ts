@@ -72,7 +72,8 @@ export class ImageFolder implements DataSet {
   }
 }
 
-function checkShare(share: number): number {
+/** @throws ERR_GOOGLENET_OPTION unless it is above 0 and below 1. */
+export function checkShare(share: number): number {
   const checked = checkNumber('split.validation', share, { min: 0, below: 1 })
   if (checked > 0) return checked
   throw new GoogLeNetError(

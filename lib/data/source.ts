@@ -40,4 +40,6 @@ export interface DataSet {
   readonly classes: readonly string[]
   readonly train: SampleSource
   readonly validation: SampleSource
+  /** What of it cannot be used, found when it was opened: a name, and a phrase that says why. */
+  readonly skipped?: readonly { name: string; reason: string }[]
 }
