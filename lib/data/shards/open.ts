@@ -29,16 +29,22 @@ export async function openSharded(path: string, options: ShardOptions = {}): Pro
 async function openFolder(path: string, options: ShardOptions): Promise<DataSet | undefined> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
   if (!isFolder) return undefined
-  const entries = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
-  if (entries.includes(manifestName)) return openPacked(path)
-  const parquet = entries.filter(isParquet)
+  const entries = await readdir(path, { withFileTypes: true })
+  if (entries.some(({ name }) => name === manifestName)) return openPacked(path)
+  const shown = entries.filter(({ name }) => !name.startsWith('.'))
+  const folders = shown.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  const files = shown.map(({ name }) => name).sort()
+  // Hugging Face's repositories have their shards in data/.
+  const [only] = folders
+  if (folders.length === 1 && only === 'data' && (await readdir(join(path, only))).some(isParquet)) {
+    return openFolder(join(path, only), options)
+  }
+  if (folders.length > 0) return undefined
+  const parquet = files.filter(isParquet)
   if (parquet.length > 0)
     return openParquet(
       parquet.map((name) => join(path, name)),
       options,
     )
-  // Hugging Face's repositories have their shards in data/.
-  const inner = entries.includes('data') ? await readdir(join(path, 'data')).catch(() => []) : []
-  if (inner.some(isParquet)) return openFolder(join(path, 'data'), options)
-  return entries.some(isTar) ? openShards(path, options) : undefined
+  return files.some(isTar) ? openShards(path, options) : undefined
 }
