@@ -111,6 +111,20 @@ test('plan lists what runs, and its JSON is the plan itself', async () => {
   expect(plan!.arenaBytes).toBeGreaterThan(0)
 })
 
+test('plan needs no device, and names the fields of each step', async () => {
+  const args = ['plan', '--image-size', '64', '--device', 'cuda', '--precision', 'fp16', '--mode', 'train']
+  expect((await googlenet(args)).stdout).toMatch(/convolution +stem_conv\.0 +7x7\/2 +input\[0:3\+5 of 8\]/)
+  const [plan] = jsonLines(await googlenet([...args, '--json'])) as { steps: Record<string, unknown>[] }[]
+  const convolution = plan!.steps.find(({ operation }) => operation === 'convolution')
+  expect(convolution).toMatchObject({
+    window: { kernel: 7, stride: 2 },
+    input: { buffer: 'input', channels: 3, stride: 8, padding: 5 },
+    statistics: { rows: 2, channels: 64 },
+  })
+  const { code, stderr } = await googlenet(['plan', '--precision', 'fp16'])
+  expect([code, stderr]).toEqual([1, expect.stringContaining('ERR_GOOGLENET_PRECISION')])
+})
+
 test('doctor says what is here, and that networks can run', async () => {
   const text = await googlenet(['doctor'])
   expect(text.stdout).toContain('oneDNN')
