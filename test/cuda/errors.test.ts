@@ -149,10 +149,19 @@ describe('with the module', () => {
   it('a cuDNN that is too old is passed over, and named', async () => {
     const { addon } = place('outdated', { module: true })
     const named = await compile('cudnn.cpp', 'libcudnn.so.9')
+    copyFileSync(join(named, 'libcudnn.so.9'), join(named, 'libcudnn_graph.so.9'))
     const { cuda } = await outcome(addon, [], { GOOGLENET_CUDA_PATH: named })
     const cudnn = cuda.libraries.find(({ name }) => name === 'libcudnn.so.9')!
     expect(cudnn.lookedIn.join('\n')).toMatch(new RegExp(`${named}/libcudnn.so.9 .*9\\.5\\.0 is older than`))
     expect(cudnn.path).not.toContain(named)
+  })
+
+  it('a cuDNN without its parts is passed over, and does not end the process', async () => {
+    const { addon } = place('partial', { module: true })
+    const named = await compile('cudnn.cpp', 'libcudnn.so.9')
+    const { cuda } = await outcome(addon, [], { GOOGLENET_CUDA_PATH: named })
+    const cudnn = cuda.libraries.find(({ name }) => name === 'libcudnn.so.9')!
+    expect(cudnn.lookedIn.join('\n')).toContain(`${named}/libcudnn.so.9 (its part libcudnn_graph.so.9`)
   })
 
   if (librariesMissing) return it.skip(librariesMissing)

@@ -40,8 +40,8 @@ class Described {
       PlannedGraph graph{.graph = planned.graph, .steps = {}, .engine = {}, .refusal = planned.refusal};
       graph.whole = planned.whole;
       if (planned.plan) {
-        graph.engine = planned.plan->candidate().choice.text();
-        graph.compiled = planned.plan->candidate().compiled;
+        graph.engine = planned.plan->choice().text();
+        graph.compiled = planned.plan->compiled();
         graph.workspace = static_cast<int64_t>(planned.plan->workspace());
       }
       graphs_.push_back(std::move(graph));

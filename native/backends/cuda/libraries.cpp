@@ -30,7 +30,17 @@ std::string cublas_text(size_t version) {
   return cudnn_text(version);
 }
 
+/// libcudnn.so.9 only calls on to its parts, and ends the process when it does not find the first of them.
+std::string open_cudnn_graph(void* handle) {
+  const std::string name = "libcudnn_graph.so.9";
+  const std::string path = folder_of(handle) + "/" + name;
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) return "";
+  return "its part " + name + " cannot be opened: " + dlerror();
+}
+
 std::string accept_cudnn(void* handle, std::string& version) {
+  const std::string problem = open_cudnn_graph(handle);
+  if (!problem.empty()) return problem;
   const auto get = symbol<decltype(&cudnnGetVersion)>(handle, "cudnnGetVersion");
   if (get == nullptr) return "has no cudnnGetVersion";
   const size_t found = get();

@@ -21,4 +21,7 @@ using Accept = std::function<std::string(void* handle, std::string& version)>;
 /// $CUDA_HOME, $CUDA_PATH, $CONDA_PREFIX, and in the `nvidia/*/lib` folders of Python environments.
 Opened open_library(const std::string& name, const Accept& accept = {});
 
+/// The folder that an open library lies in.
+std::string folder_of(void* handle);
+
 }  // namespace googlenet::backends::cuda

@@ -29,7 +29,10 @@ cudnn::Descriptor describe(const std::string& description) {
 }  // namespace
 
 Cudnn::Cudnn(const Options& options, cudaStream_t stream)
-    : options_(options), stream_(stream), cache_(options.tune ? options.plan_cache : "") {
+    : options_(options),
+      stream_(stream),
+      timed_(options.tune ? options.plan_cache : ""),
+      compiled_(options.plan_cache.empty() ? "" : options.plan_cache + ".compiled") {
   cudnnHandle_t handle = nullptr;
   cudnn::check(cudnn::api().cudnnCreate(&handle), "cudnnCreate");
   handle_.reset(handle);
@@ -39,7 +42,7 @@ Cudnn::Cudnn(const Options& options, cudaStream_t stream)
 }
 
 Cudnn::Cudnn(const Options& options, const std::string& description)
-    : options_(options), described_(describe(description)), cache_("") {
+    : options_(options), described_(describe(description)), timed_(""), compiled_("") {
   device_.described = &*described_;
 }
 
@@ -53,22 +56,41 @@ bool Cudnn::allowed(const Candidate& candidate) const {
   return options_.tf32 || !(candidate.tensor_cores || candidate.converts_down);
 }
 
-std::shared_ptr<const Plan> Cudnn::first(std::vector<Candidate> candidates, std::string& refusal) const {
-  for (Candidate& candidate : candidates) {
-    if (!allowed(candidate)) continue;
-    std::shared_ptr<const Plan> plan = make_plan(std::move(candidate), device_, refusal);
-    if (plan) return plan;
+std::vector<Candidate> Cudnn::candidates(const cudnn::Graph::Built& graph) const {
+  std::vector<Candidate> found;
+  for (Candidate& candidate : cudnn::candidates(graph, device_)) {
+    if (allowed(candidate)) found.push_back(std::move(candidate));
+  }
+  return found;
+}
+
+std::shared_ptr<Plan> Cudnn::make(const Candidate& candidate, const std::string& text,
+                                  std::string& refusal) const {
+  if (!candidate.compiled) return make_plan(candidate, device_, refusal);
+  const std::string key = card_ + text + " by " + candidate.choice.text();
+  if (const std::optional<std::string> kept = compiled_.find(key)) {
+    if (std::shared_ptr<Plan> plan = load_plan(candidate, device_, *kept)) return plan;
+  }
+  std::shared_ptr<Plan> plan = make_plan(candidate, device_, refusal);
+  if (plan) compiled_.put(key, plan->text());
+  return plan;
+}
+
+std::shared_ptr<Plan> Cudnn::first(const cudnn::Graph::Built& built, const std::string& text,
+                                   std::string& refusal) const {
+  for (const Candidate& candidate : candidates(built)) {
+    if (std::shared_ptr<Plan> plan = make(candidate, text, refusal)) return plan;
   }
   if (refusal.empty()) refusal = "no engine that computes as asked for is suggested";
   return nullptr;
 }
 
-std::shared_ptr<const Plan> Cudnn::tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
-                                         const std::string& text, std::string& refusal) {
+std::shared_ptr<Plan> Cudnn::tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
+                                   const std::string& text, std::string& refusal) {
   const std::string key = card_ + text;
-  if (const std::optional<cudnn::Timed> kept = cache_.find(key)) {
+  if (const std::optional<cudnn::Timed> kept = timed_.find(key)) {
     try {
-      std::shared_ptr<Plan> plan = make_plan(candidate(built, device_, kept->choice), device_, refusal);
+      std::shared_ptr<Plan> plan = make(candidate(built, device_, kept->choice), text, refusal);
       if (plan) {
         plan->microseconds = kept->microseconds;
         return plan;
@@ -77,12 +99,9 @@ std::shared_ptr<const Plan> Cudnn::tuned(const cudnn::Graph& graph, const cudnn:
       // The file was written by hand or for another card of the same name: timed anew below.
     }
   }
-  std::vector<Candidate> timed;
-  for (Candidate& candidate : candidates(built, device_)) {
-    if (allowed(candidate)) timed.push_back(std::move(candidate));
-  }
-  std::shared_ptr<const Plan> plan = cudnn::fastest(graph, std::move(timed), device_, stream_, refusal);
-  if (plan) cache_.put(key, {plan->candidate().choice, plan->microseconds});
+  const auto make = [&](const Candidate& candidate) { return this->make(candidate, text, refusal); };
+  std::shared_ptr<Plan> plan = cudnn::fastest(graph, candidates(built), make, device_, stream_, refusal);
+  if (plan) timed_.put(key, {plan->choice(), plan->microseconds});
   return plan;
 }
 
@@ -93,7 +112,7 @@ Cudnn::Answer Cudnn::choose(const cudnn::Graph& graph, const std::string& text) 
     if (options_.tune && device_.handle != nullptr) {
       answer.plan = tuned(graph, built, text, answer.refusal);
     }
-    if (!answer.plan) answer.plan = first(candidates(built, device_), answer.refusal);
+    if (!answer.plan) answer.plan = first(built, text, answer.refusal);
   } catch (const Error& failure) {
     answer.refusal = failure.what();
   }

@@ -30,10 +30,13 @@ class Cudnn {
  private:
   bool allowed(const cudnn::Candidate& candidate) const;
   Answer choose(const cudnn::Graph& graph, const std::string& text);
-  std::shared_ptr<const cudnn::Plan> first(std::vector<cudnn::Candidate> candidates,
-                                           std::string& refusal) const;
-  std::shared_ptr<const cudnn::Plan> tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
-                                           const std::string& text, std::string& refusal);
+  std::shared_ptr<cudnn::Plan> make(const cudnn::Candidate& candidate, const std::string& text,
+                                    std::string& refusal) const;
+  std::vector<cudnn::Candidate> candidates(const cudnn::Graph::Built& graph) const;
+  std::shared_ptr<cudnn::Plan> first(const cudnn::Graph::Built& built, const std::string& text,
+                                     std::string& refusal) const;
+  std::shared_ptr<cudnn::Plan> tuned(const cudnn::Graph& graph, const cudnn::Graph::Built& built,
+                                     const std::string& text, std::string& refusal);
 
   struct DestroyHandle {
     void operator()(cudnnHandle_t handle) const { cudnn::api().cudnnDestroy(handle); }
@@ -43,8 +46,9 @@ class Cudnn {
   std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, DestroyHandle> handle_;
   std::optional<cudnn::Descriptor> described_;
   cudnn::Device device_;
-  std::string card_;  // begins the cache's keys
-  cudnn::PlanCache cache_;
+  std::string card_;  // begins the keys of what is kept
+  cudnn::PlanCache timed_;
+  cudnn::CompiledPlans compiled_;
   std::unordered_map<std::string, Answer> answers_;  // by a graph's text
 };
 

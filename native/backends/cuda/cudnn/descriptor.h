@@ -57,6 +57,13 @@ class Descriptor {
   Descriptor& set(cudnnBackendAttributeName_t name, std::span<const T> values) {
     return set(name, attribute_type<T>(), static_cast<int64_t>(values.size()), values.data());
   }
+  /// False: cuDNN does not take the values.
+  template <class T>
+  bool try_set(cudnnBackendAttributeName_t name, std::span<const T> values) {
+    return api().cudnnBackendSetAttribute(handle_, name, attribute_type<T>(),
+                                          static_cast<int64_t>(values.size()),
+                                          values.data()) == CUDNN_STATUS_SUCCESS;
+  }
   Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& value) {
     return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.handle_);
   }

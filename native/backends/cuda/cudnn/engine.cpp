@@ -7,6 +7,7 @@ namespace googlenet::backends::cuda::cudnn {
 namespace {
 
 constexpr int64_t kMostCandidates = 64, kMostKnobs = 32;
+constexpr int64_t kMostText = 4 << 20;  // a plan with its kernel is 64 KB
 // Deprecated since a plan can do without a handle, and right in every version.
 constexpr auto kPlanHandle = static_cast<cudnnBackendAttributeName_t>(400);
 
@@ -46,6 +47,16 @@ void suggest(const Graph::Built& graph, const Device& device, cudnnBackendHeurMo
     }
     found.push_back(std::move(candidate));
   }
+}
+
+Descriptor for_device(const Device& device) {
+  Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  if (device.described != nullptr) {
+    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *device.described);
+  } else {
+    plan.set(kPlanHandle, device.handle);
+  }
+  return plan;
 }
 
 }  // namespace
@@ -104,25 +115,38 @@ Candidate candidate(const Graph::Built& graph, const Device& device, const Choic
 
 // ---- plans
 
-std::unique_ptr<Plan> make_plan(Candidate candidate, const Device& device, std::string& refusal) {
-  Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+Plan::Plan(Descriptor descriptor, Choice choice, bool compiled)
+    : descriptor_(std::move(descriptor)), choice_(std::move(choice)), compiled_(compiled) {
+  const auto bytes = descriptor_.get<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+  workspace_ = static_cast<size_t>(std::max<int64_t>(bytes, 0));
+}
+
+std::string Plan::text() const {
+  const auto text = descriptor_.list<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, kMostText);
+  return {text.begin(), std::find(text.begin(), text.end(), '\0')};
+}
+
+std::shared_ptr<Plan> make_plan(const Candidate& candidate, const Device& device, std::string& refusal) {
+  Descriptor plan = for_device(device);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, candidate.config);
-  if (device.described != nullptr) {
-    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *device.described);
-  } else {
-    plan.set(kPlanHandle, device.handle);
-  }
   const cudnnStatus_t status = plan.try_finalize();
   if (status != CUDNN_STATUS_SUCCESS) {
     refusal = explain(status);
     return nullptr;
   }
-  const auto workspace = plan.get<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
-  return std::unique_ptr<Plan>(
-      new Plan(std::move(candidate), std::move(plan), static_cast<size_t>(std::max<int64_t>(workspace, 0))));
+  return std::make_shared<Plan>(std::move(plan), candidate.choice, candidate.compiled);
 }
 
-void Execution::run(cudnnHandle_t handle, std::vector<std::pair<Tensor, void*>> pointers, void* workspace) {
+std::shared_ptr<Plan> load_plan(const Candidate& candidate, const Device& device, const std::string& text) {
+  Descriptor plan = for_device(device);
+  const std::span<const char> terminated(text.c_str(), text.size() + 1);
+  if (!plan.try_set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, terminated)) return nullptr;
+  if (plan.try_finalize() != CUDNN_STATUS_SUCCESS) return nullptr;
+  return std::make_shared<Plan>(std::move(plan), candidate.choice, candidate.compiled);
+}
+
+void Execution::run(cudnnHandle_t handle, const std::vector<std::pair<Tensor, void*>>& pointers,
+                    void* workspace) {
   std::vector<int64_t> ids;
   std::vector<void*> addresses;
   for (const auto& [tensor, pointer] : pointers) {
@@ -142,7 +166,7 @@ void Execution::run(cudnnHandle_t handle, std::vector<std::pair<Tensor, void*>> 
     workspace_ = workspace;
   }
   check(api().cudnnBackendExecute(handle, plan_->descriptor().handle(), pack_->handle()),
-        "engine " + plan_->candidate().choice.text());
+        "engine " + plan_->choice().text());
 }
 
 }  // namespace googlenet::backends::cuda::cudnn

@@ -40,25 +40,30 @@ Candidate candidate(const Graph::Built& graph, const Device& device, const Choic
 /// A graph that is ready to run, any number of times, with any pointers.
 class Plan {
  public:
+  Plan(Descriptor descriptor, Choice choice, bool compiled);
+
   size_t workspace() const { return workspace_; }
-  const Candidate& candidate() const { return candidate_; }
+  const Choice& choice() const { return choice_; }
+  /// At run time.
+  bool compiled() const { return compiled_; }
+  const Descriptor& descriptor() const { return descriptor_; }
+  /// For load_plan().
+  std::string text() const;
+
   /// Median of the timings by which it was chosen; 0 when it was not timed.
   float microseconds = 0;
 
-  const Descriptor& descriptor() const { return descriptor_; }
-
  private:
-  friend std::unique_ptr<Plan> make_plan(Candidate candidate, const Device& device, std::string& refusal);
-  Plan(Candidate candidate, Descriptor descriptor, size_t workspace)
-      : candidate_(std::move(candidate)), descriptor_(std::move(descriptor)), workspace_(workspace) {}
-
-  Candidate candidate_;
   Descriptor descriptor_;
+  Choice choice_;
+  bool compiled_;
   size_t workspace_;
 };
 
 /// Null when the engine does not take the graph; `refusal` then says why.
-std::unique_ptr<Plan> make_plan(Candidate candidate, const Device& device, std::string& refusal);
+std::shared_ptr<Plan> make_plan(const Candidate& candidate, const Device& device, std::string& refusal);
+/// From the text of a plan that the candidate made; null when cuDNN does not take it.
+std::shared_ptr<Plan> load_plan(const Candidate& candidate, const Device& device, const std::string& text);
 
 /// A plan with the pointers of its last run, so that cuDNN's list of them is made once.
 class Execution {
@@ -67,7 +72,7 @@ class Execution {
 
   const Plan& plan() const { return *plan_; }
   /// Enqueues it on the handle's stream. May be recorded.
-  void run(cudnnHandle_t handle, std::vector<std::pair<Tensor, void*>> pointers, void* workspace);
+  void run(cudnnHandle_t handle, const std::vector<std::pair<Tensor, void*>>& pointers, void* workspace);
 
  private:
   std::shared_ptr<const Plan> plan_;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace googlenet::backends::cuda::cudnn {
 namespace {
@@ -22,7 +23,21 @@ bool write_all(int file, const std::string& text) {
   return fsync(file) == 0;
 }
 
+/// Beside it, fsync, rename.
+void replace_file(const std::string& path, const std::string& text) {
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  std::string beside = path + ".XXXXXX";
+  const int file = mkostemp(beside.data(), O_CLOEXEC);
+  if (file < 0) return;
+  const bool whole = write_all(file, text);
+  close(file);
+  if (!whole || std::rename(beside.c_str(), path.c_str()) != 0) unlink(beside.c_str());
+}
+
 }  // namespace
+
+// ---- engines by timing
 
 PlanCache::PlanCache(std::string path) : path_(std::move(path)) {
   read();
@@ -61,14 +76,30 @@ void PlanCache::write() const {
   for (const auto& [key, timed] : kept_) {
     text += key + "\t" + std::to_string(timed.microseconds) + "\t" + timed.choice.text() + "\n";
   }
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
-  std::string beside = path_ + ".XXXXXX";
-  const int file = mkostemp(beside.data(), O_CLOEXEC);
-  if (file < 0) return;
-  const bool whole = write_all(file, text);
-  close(file);
-  if (!whole || std::rename(beside.c_str(), path_.c_str()) != 0) unlink(beside.c_str());
+  replace_file(path_, text);
+}
+
+// ---- compiled plans
+
+/// Named by a hash of the key (FNV-1a), which is the file's first line.
+std::string CompiledPlans::file(const std::string& key) const {
+  uint64_t hash = 14695981039346656037U;
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  std::string name(16, '0');
+  for (int i = 15; i >= 0; i--, hash /= 16) name[i] = "0123456789abcdef"[hash % 16];
+  return folder_ + "/" + name;
+}
+
+std::optional<std::string> CompiledPlans::find(const std::string& key) const {
+  if (folder_.empty()) return {};
+  std::ifstream file(this->file(key), std::ios::binary);
+  std::string line;
+  if (!std::getline(file, line) || line != key) return {};
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+void CompiledPlans::put(const std::string& key, const std::string& plan) const {
+  if (!folder_.empty()) replace_file(file(key), key + "\n" + plan);
 }
 
 }  // namespace googlenet::backends::cuda::cudnn
