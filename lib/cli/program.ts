@@ -5,8 +5,10 @@ import { addClassify } from './classify.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addEvaluate } from './evaluate.js'
+import { addInspect } from './inspect.js'
 import { Interrupted } from './interrupt.js'
 import { printError } from './output.js'
+import { addPack } from './pack.js'
 import { addPlan } from './plan.js'
 import { addSummary } from './summary.js'
 import { addTrain } from './train.js'
@@ -37,6 +39,8 @@ Begin with:
   addEvaluate(program)
   addClassify(program)
   addDemo(program)
+  addInspect(program)
+  addPack(program)
   addSummary(program)
   addPlan(program)
   addBench(program)
