@@ -13,10 +13,15 @@ const LIBRARIES = [...HEADERS, 'nvidia-cuda-nvrtc==13.0.88']
 /** Where NVIDIA's installers put a toolkit; cmake/cuda.cmake looks there too. */
 const toolkits = [process.env.CUDA_HOME, process.env.CUDA_PATH, '/usr/local/cuda'].filter(Boolean)
 
-/** The path of nvcc; undefined where there is none. */
+/** The path of an nvcc that is new enough, and its version; undefined where there is none. */
 export function findNvcc() {
   const folders = [...toolkits.map((root) => join(root, 'bin')), ...(process.env.PATH ?? '').split(':')]
-  return folders.map((folder) => join(folder, 'nvcc')).find((path) => existsSync(path))
+  for (const path of folders.map((folder) => join(folder, 'nvcc'))) {
+    const { stdout } = existsSync(path) ? spawnSync(path, ['--version'], { encoding: 'utf8' }) : {}
+    const [, major, minor] = /release (\d+)\.(\d+)/.exec(stdout ?? '') ?? []
+    if (Number(major) > 12 || (Number(major) === 12 && Number(minor) >= 8)) return `${path} ${major}.${minor}`
+  }
+  return undefined
 }
 
 /** The folder of the checkout that holds what is fetched: nvidia/ and driver/. */
@@ -117,8 +122,6 @@ function giveUp(folder, error) {
 
 /** What decides whether and for what the GPU part is built. */
 export function cudaInputs(root) {
-  const nvcc = findNvcc()
-  const version = nvcc && spawnSync(nvcc, ['--version'], { encoding: 'utf8' }).stdout
   const wheels = existsSync(join(folderOf(root), 'nvidia'))
   return JSON.stringify([
     nvcc,
