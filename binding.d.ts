@@ -241,6 +241,11 @@ export class Network {
   /** Why `auto` took the CPU although the machine has a GPU; empty when it did not. */
   readonly passedOver: string
   /**
+   * Takes images of another size too, beside those of the definition given to create(): the same network, with the
+   * same parameters, as it is for that size. ERR_GOOGLENET_SHAPE when the parameters differ.
+   */
+  addInput(definition: NetworkDefinition): Promise<void>
+  /**
    * Logits of each head, [n, classes] row-major, in the order of `heads`; in `eval` mode `main` asks for the
    * first head's alone and leaves out what only the others need.
    */

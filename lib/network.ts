@@ -11,6 +11,7 @@ import { createNetwork, findTensors, getTensors, setTensors, startNetwork } from
 import {
   type CheckedOptions,
   type CreateOptions,
+  checkImageSize,
   checkModelOptions,
   checkRunOptions,
   defineNetwork,
@@ -32,6 +33,8 @@ export interface ForwardOptions {
   weights?: WeightsChoice
   /** `main` leaves out what only the auxiliary heads need, in `eval` mode; `all` by default. */
   heads?: 'all' | 'main'
+  /** Of these images, when it is not the network's own: its pools take any from 64 up. */
+  imageSize?: number
   signal?: AbortSignal
 }
 
@@ -52,6 +55,8 @@ export class GoogLeNet {
   /** Every option, resolved. */
   readonly options: ResolvedOptions
   #native: Network
+  /** The other sizes of images that the native network takes, or is being made to take. */
+  readonly #sizes = new Map<number, Promise<void>>()
   #loader: Loader | undefined
   #disposed = false
   readonly #queue = new CallQueue()
@@ -110,14 +115,16 @@ export class GoogLeNet {
    * @throws ERR_GOOGLENET_DTYPE, ERR_GOOGLENET_SHAPE, ERR_GOOGLENET_OPTION, ERR_GOOGLENET_ABORTED.
    */
   async forward(images: Images, options: ForwardOptions = {}): Promise<ForwardResult> {
-    const batch = checkImages(images, this.options)
+    const imageSize = checkImageSize(options.imageSize ?? this.options.imageSize)
+    const batch = checkImages(images, { channels: this.options.channels, imageSize })
     const mode = checkChoice('mode', options.mode ?? 'eval', ['eval', 'train'])
     const weights = checkWeights(options.weights)
     const heads = checkChoice('heads', options.heads ?? 'all', ['all', 'main'])
     const outputs = await this.#call(
       'forward',
-      (native) => native.forward(batch, { mode, weights, heads }),
+      (native) => this.#sized(native, imageSize, () => native.forward(batch, { mode, weights, heads })),
       options.signal,
+      stepsAtOnce(this.options.device),
     )
     const shape = [batch.shape[0], this.options.classes]
     const [logits, aux1, aux2] = outputs.map((data): Tensor => ({ shape, data }))
@@ -137,10 +144,12 @@ export class GoogLeNet {
     if (classes < 2) {
       throw new GoogLeNetError('ERR_GOOGLENET_OPTION', 'training needs at least 2 classes, the network has 1')
     }
-    const batch = checkImages(images, this.options)
-    checkLabels(labels, batch.shape[0], classes)
     const step = checkStepOptions(options)
-    const call = (native: Network) => native.trainStep(batch, labels, step)
+    const imageSize = checkImageSize(options.imageSize ?? this.options.imageSize)
+    const batch = checkImages(images, { channels: this.options.channels, imageSize })
+    checkLabels(labels, batch.shape[0], classes)
+    const call = (native: Network) =>
+      this.#sized(native, imageSize, () => native.trainStep(batch, labels, step))
     return this.#call('trainStep', call, options.signal, stepsAtOnce(this.options.device))
   }
 
@@ -231,6 +240,7 @@ export class GoogLeNet {
         const fresh = await createNetwork(this.options)
         this.#native.dispose()
         this.#native = fresh
+        this.#sizes.clear()
       }
       for (const set of ['weights', 'momentum', 'average'] as const) {
         const dict = snapshot[set]
@@ -315,6 +325,18 @@ export class GoogLeNet {
       'ERR_GOOGLENET_DISPOSED',
       'the network has been disposed of; create or open another',
     )
+  }
+
+  /** Makes the native network take images of a size, then calls. Calls of one size begin in their order. */
+  async #sized<T>(native: Network, imageSize: number, call: () => Promise<T>): Promise<T> {
+    if (imageSize === this.options.imageSize) return call()
+    let taken = this.#sizes.get(imageSize)
+    if (taken === undefined) {
+      taken = native.addInput(defineNetwork({ ...this.options, imageSize }))
+      this.#sizes.set(imageSize, taken)
+    }
+    await taken
+    return call()
   }
 
   async #call<T>(

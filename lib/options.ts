@@ -69,7 +69,7 @@ export interface ResolvedOptions extends ModelOptions {
   readonly planCache: string
 }
 
-/** Training steps that may be under way: a GPU gets the next before it has made the last. */
+/** Steps and forward passes that may be under way: a GPU gets the next before it has made the last. */
 export const stepsAtOnce = (device: Device): number => (device === 'cpu' ? 1 : 2)
 
 /** Options checked and completed; the device is still as asked for. */
@@ -88,12 +88,17 @@ export function checkModelOptions(options: CreateOptions): ModelOptions {
     labels,
     // The upper bounds are far from any use; they keep a slip from taking the machine's memory.
     channels: checkNumber('channels', options.channels ?? 3, { min: 1, max: 1024, whole: true }),
-    imageSize: checkNumber('imageSize', options.imageSize ?? 224, { min: 64, max: 16384, whole: true }),
+    imageSize: checkImageSize(options.imageSize ?? 224),
     reduction4d: checkNumber('reduction4d', options.reduction4d ?? 114, { min: 1, max: 4096, whole: true }),
     aux: checkBoolean('aux', options.aux ?? true),
     auxDropout: checkNumber('auxDropout', options.auxDropout ?? 0.5, { min: 0, below: 1 }),
     seed: checkNumber('seed', options.seed ?? 0, { min: 0, whole: true }),
   }
+}
+
+/** @throws ERR_GOOGLENET_OPTION. */
+export function checkImageSize(size: unknown, name = 'imageSize'): number {
+  return checkNumber(name, size, { min: 64, max: 16384, whole: true })
 }
 
 /** @throws ERR_GOOGLENET_OPTION. Whether the machine has the device and the precision is found when it is used. */

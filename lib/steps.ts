@@ -15,6 +15,8 @@ export interface TrainStepOptions {
   averageDecay?: number
   /** Gradient accumulation: this batch is the `index`-th (from 0) of `count`; the update comes with the last. */
   accumulate?: { index: number; count: number }
+  /** Of these images, when it is not the network's own: its pools take any from 64 up. */
+  imageSize?: number
   /** Aborts the step as long as it has not begun. */
   signal?: AbortSignal
 }

@@ -1,6 +1,8 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Precision } from '../../binding.js'
 import { checkNumber, type Range } from '../checks.js'
+import { type Crops, checkCrops } from '../data/augment.js'
+import type { DecodeOptions } from '../data/loader.js'
 import type { CreateOptions, RunOptions } from '../options.js'
 
 /** Options of the command line: absent when not given. */
@@ -60,6 +62,34 @@ export function addDeviceOptions(command: Command): Command {
     .option('--device <name>', 'auto, cpu, cuda or cuda:<number>', 'auto')
     .option('--precision <type>', 'fp32; bf16 and fp16 where the device has them', 'fp32')
     .option('--threads <n>', 'threads of the CPU; 0 is every core', whole('--threads', 0), 0)
+}
+
+/** How pictures are decoded. */
+export function addDecodeOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--quality <kind>', 'of decoding JPEGs').choices(['accurate', 'fast']).default('accurate'),
+    )
+    .addOption(
+      new Option('--orientation <what>', 'with the turn that EXIF asks for')
+        .choices(['ignore', 'apply'])
+        .default('ignore'),
+    )
+}
+
+/** How pictures are judged. */
+export interface JudgingFlags extends Required<DecodeOptions> {
+  crops: Crops
+}
+
+export function addJudgingOptions(command: Command): Command {
+  command.option(
+    '--crops <n>',
+    'images that a picture is judged by: 1, 10 or 144',
+    (text) => checkCrops(Number(text)),
+    1,
+  )
+  return addDecodeOptions(command)
 }
 
 export function addNetworkOptions(command: Command): Command {

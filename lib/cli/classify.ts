@@ -2,12 +2,21 @@ import type { Command } from 'commander'
 import type { Prediction } from '../classify.js'
 import { GoogLeNetError } from '../errors.js'
 import { percent } from '../report/format.js'
-import { addDeviceOptions, type DeviceFlags, deviceOptions, whole } from './arguments.js'
+import {
+  addDeviceOptions,
+  addJudgingOptions,
+  type DeviceFlags,
+  deviceOptions,
+  type JudgingFlags,
+  pick,
+  whole,
+} from './arguments.js'
 import { interruptible } from './interrupt.js'
 import { bar, paint, print, printError, printJson } from './output.js'
 
-interface Flags extends DeviceFlags {
+interface Flags extends DeviceFlags, JudgingFlags {
   top: number
+  with: string[]
   json?: boolean
 }
 
@@ -18,7 +27,13 @@ export function addClassify(program: Command): void {
     .argument('<model>', 'a run folder (its best weights), a weights file or a checkpoint')
     .argument('<pictures...>', 'JPEG or PNG files')
     .option('--top <n>', 'answers for each picture', whole('--top', 1), 5)
-  addDeviceOptions(command)
+    .option(
+      '--with <model>',
+      'a further network, whose answers are averaged with the first (again for more)',
+      (path: string, before: string[]) => [...before, path],
+      [],
+    )
+  addDeviceOptions(addJudgingOptions(command))
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -27,19 +42,22 @@ A picture that cannot be read is named on standard error; the others are classif
 
 Examples:
   googlenet classify run/ holiday.jpg
+  googlenet classify run/ holiday.jpg --crops 10 --with other-run/
   googlenet classify weights.safetensors *.jpg --top 1 --json`,
     )
-    .action(classify)
+    .action(classifyCommand)
 }
 
-async function classify(model: string, pictures: string[], flags: Flags): Promise<void> {
-  const { GoogLeNet } = await import('../network.js')
-  using net = await GoogLeNet.open(model, deviceOptions(flags))
+async function classifyCommand(model: string, pictures: string[], flags: Flags): Promise<void> {
+  const { classify } = await import('../ensemble.js')
+  const { openNetworks } = await import('./networks.js')
+  using open = await openNetworks([model, ...flags.with], deviceOptions(flags))
   const answered: { path: string; predictions: Prediction[] }[] = []
   await interruptible(async (signal) => {
     for (const path of pictures) {
       try {
-        const predictions = await net.classify(path, { top: flags.top, signal })
+        const options = { ...pick(flags, 'top', 'crops', 'quality', 'orientation'), signal }
+        const [predictions = []] = await classify(open.nets, [path], options)
         answered.push({ path, predictions })
         if (!flags.json) printPredictions(path, predictions)
       } catch (error) {

@@ -5,14 +5,22 @@ import { GoogLeNetError } from '../errors.js'
 import { count, decimal, duration, percent, rate } from '../report/format.js'
 import { table } from '../table.js'
 import type { EvaluationReport } from '../training/evaluate.js'
-import { addDeviceOptions, type DeviceFlags, deviceOptions, whole } from './arguments.js'
+import {
+  addDeviceOptions,
+  addJudgingOptions,
+  type DeviceFlags,
+  deviceOptions,
+  type JudgingFlags,
+  pick,
+  whole,
+} from './arguments.js'
 import { openProgress } from './display.js'
 import { networkFacts } from './facts.js'
 import { interruptible } from './interrupt.js'
 import { bar, paint, print, printJson } from './output.js'
 import { writeReport } from './session.js'
 
-interface Flags extends DeviceFlags {
+interface Flags extends DeviceFlags, JudgingFlags {
   batchSize: number
   report?: string
   json?: boolean
@@ -23,10 +31,14 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('Measures how well a network does on pictures whose classes are known.')
     .argument('<model>', 'a run folder (its best weights), a weights file or a checkpoint')
-    .argument('<data>', 'a folder with one folder of pictures a class, named as the classes of the network')
-    .option('--batch-size <n>', 'pictures at once', whole('--batch-size', 1), 32)
+    .argument(
+      '<data...>',
+      'last the data: a folder with one folder of pictures a class, named as the classes of the network; ' +
+        'before it further models, whose answers are averaged with the first',
+    )
+    .option('--batch-size <n>', 'images at once', whole('--batch-size', 1), 32)
     .option('--report <file>', 'write a page with the confusion matrix and the worst mistakes')
-  addDeviceOptions(command)
+  addDeviceOptions(addJudgingOptions(command))
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -35,22 +47,26 @@ Of a data set with train/ and val/ folders, the pictures in val/ are taken.
 
 Examples:
   googlenet evaluate run/ other-pictures/
-  googlenet evaluate run/ other-pictures/ --report mistakes.html`,
+  googlenet evaluate run/ other-pictures/ --report mistakes.html
+  googlenet evaluate run-1/ run-2/ run-3/ other-pictures/ --crops 144`,
     )
     .action(evaluateCommand)
 }
 
-async function evaluateCommand(model: string, path: string, flags: Flags): Promise<void> {
+async function evaluateCommand(model: string, rest: string[], flags: Flags): Promise<void> {
+  const models = [model, ...rest.slice(0, -1)] as const
+  const path = rest.at(-1)!
   const { ImageFolder } = await import('../data/imageFolder.js')
-  const { GoogLeNet } = await import('../network.js')
+  const { openNetworks } = await import('./networks.js')
   const { evaluate } = await import('../training/evaluate.js')
   const data = await ImageFolder.open(path)
-  using net = await GoogLeNet.open(model, deviceOptions(flags))
+  using open = await openNetworks(models, deviceOptions(flags))
+  const [net] = open.nets
   const source = relabel(data.validation.length > 0 ? data.validation : data.train, net.options.labels)
   const progress = openProgress(flags.json === true)
   const report = await interruptible((signal) =>
-    evaluate(net, source, {
-      batchSize: flags.batchSize,
+    evaluate(open.nets, source, {
+      ...pick(flags, 'batchSize', 'crops', 'quality', 'orientation'),
       signal,
       onProgress: (done, samples) => progress.update('evaluating', done, samples, ''),
     }).finally(() => progress.clear()),
@@ -58,14 +74,21 @@ async function evaluateCommand(model: string, path: string, flags: Flags): Promi
   if (flags.report) {
     await writeReport(flags.report, net, {
       title: `GoogLeNet on ${path}`,
-      subtitle: `The network of ${model}, tried on ${count(report.samples)} pictures`,
+      subtitle: `${models.length > 1 ? 'The networks' : 'The network'} of ${models.join(', ')}, tried on ${count(report.samples)} pictures`,
       state: 'done',
       evaluated: { on: `${count(report.samples)} pictures`, report, source },
       configuration: networkFacts(net),
     })
   }
   if (flags.json)
-    printJson({ model, data: path, ...report, ...(flags.report ? { report: flags.report } : {}) })
+    printJson({
+      model,
+      models,
+      data: path,
+      crops: flags.crops,
+      ...report,
+      ...(flags.report ? { report: flags.report } : {}),
+    })
   else printEvaluation(report)
   if (flags.report && !flags.json) print(`\nThe report: ${flags.report}`)
 }

@@ -3,6 +3,7 @@ import type { GoogLeNet } from '../network.js'
 import type { Device } from '../options.js'
 import { compact, count, percent } from '../report/format.js'
 import type { Facts } from '../report/run.js'
+import type { ImageSizeStage } from '../training/options.js'
 import type { Schedule } from '../training/schedules.js'
 import type { TrainOptions } from '../training/train.js'
 import { inspectMachine } from './machine.js'
@@ -51,7 +52,8 @@ export function networkFacts(net: GoogLeNet): Facts {
 /** How a network is trained, for the report: the options that were given. */
 export function trainingFacts(options: TrainOptions): Facts {
   const { schedule, momentum, weightDecay, averageDecay, accumulate = 1, augment = {} } = options
-  const { area, aspect, flip, jitter = {} } = augment
+  const { imageSize: stages = [], quality, orientation } = options
+  const { area, aspect, flip, jitter = {}, lighting = 0, interpolation = 'bilinear' } = augment
   const given: [name: string, text: string | undefined][] = [
     ['epochs', text(options.epochs)],
     ['batch size', accumulate > 1 ? `${options.batchSize} x ${accumulate}` : text(options.batchSize)],
@@ -67,12 +69,19 @@ export function trainingFacts(options: TrainOptions): Facts {
       name,
       range > 0 ? `± ${percent(range, 0)}` : 'as it is',
     ]),
+    ['lighting', lighting > 0 ? `deviation ${compact(lighting)}` : undefined],
+    ['interpolation', interpolation === 'bilinear' ? undefined : interpolation],
+    ['image sizes', stages.length > 0 ? stages.map(stageText).join(', ') : undefined],
+    ['decoding', quality === 'fast' ? 'fast' : undefined],
+    ['EXIF orientation', orientation === 'apply' ? 'applied' : undefined],
   ]
   return given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
 }
 
 const text = (value: number | undefined): string | undefined =>
   value === undefined ? undefined : compact(value)
+
+const stageText = ({ untilEpoch, imageSize }: ImageSizeStage) => `${imageSize} until epoch ${untilEpoch}`
 
 function scheduleText(schedule: Schedule): string {
   const { learningRate, warmupEpochs = 0 } = schedule

@@ -1,7 +1,19 @@
 import { type Command, Option } from 'commander'
+import { checkNumber } from '../checks.js'
+import { type AugmentOptions, interpolations } from '../data/augment.js'
+import type { ImageSizeStage } from '../training/options.js'
 import type { Schedule } from '../training/schedules.js'
 import type { TrainOptions } from '../training/train.js'
-import { type DeviceFlags, type NetworkFlags, number, numbers, pick, share, whole } from './arguments.js'
+import {
+  addDecodeOptions,
+  type DeviceFlags,
+  type NetworkFlags,
+  number,
+  numbers,
+  pick,
+  share,
+  whole,
+} from './arguments.js'
 
 const schedules = ['constant', 'step', 'linear', 'cosine', 'polynomial'] as const
 
@@ -28,7 +40,12 @@ export interface TrainFlags extends NetworkFlags, DeviceFlags {
   area: [number, number]
   aspect: [number, number]
   flip: number
-  jitter: [number, number, number]
+  jitter: [brightness: number, contrast: number, saturation: number, hue?: number]
+  lighting: number
+  interpolation: NonNullable<AugmentOptions['interpolation']>
+  progressive?: ImageSizeStage[]
+  quality: 'accurate' | 'fast'
+  orientation: 'ignore' | 'apply'
   onError: 'skip' | 'throw'
   loaderThreads: number
   keep: number
@@ -71,11 +88,26 @@ export function addOptimizerOptions(command: Command): Command {
     .option('--seed <n>', 'decides weights, order and augmentation', whole('--seed', 0), 1)
 }
 
+/** The paper's distortions come as 0.5,0.5,0.5. */
+function jitterOf(text: string): number[] {
+  const factors = numbers('--jitter', positive)(text)
+  checkNumber(`the count of numbers in --jitter "${text}"`, factors.length, { min: 3, max: 4 })
+  return factors
+}
+
+/** Stages of the size of images; how far they must fit is checked with the other training options. */
+function stagesOf(text: string): ImageSizeStage[] {
+  return text.split(',').map((stage) => {
+    const [untilEpoch = '', imageSize = ''] = stage.split(':')
+    const read = whole(`each <epochs:pixels> of --progressive, as in 10:128,`, 1)
+    return { untilEpoch: read(untilEpoch), imageSize: read(imageSize) }
+  })
+}
+
 export function addPictureOptions(command: Command): Command {
   const range = (flags: string, text: string, read: (text: string) => number[]) =>
     new Option(flags, text).argParser(read)
-  return command
-    .optionsGroup('Pictures:')
+  return addDecodeOptions(command.optionsGroup('Pictures:'))
     .option('--validation <share>', 'kept for validation if there is no val/', share('--validation'), 0.1)
     .addOption(
       range(
@@ -93,10 +125,20 @@ export function addPictureOptions(command: Command): Command {
     .option('--flip <p>', 'probability of mirroring', share('--flip'), 0.5)
     .addOption(
       range(
-        '--jitter <b,c,s>',
-        'of brightness, contrast, saturation',
-        numbers('--jitter', positive, 3),
+        '--jitter <b,c,s[,h]>',
+        'of brightness, contrast, saturation, hue (a share of a full turn)',
+        jitterOf,
       ).default([0, 0, 0], 'none'),
+    )
+    .option('--lighting <deviation>', "AlexNet's PCA lighting", number('--lighting', positive), 0)
+    .addOption(
+      new Option('--interpolation <kind>', 'of the crops').choices(interpolations).default('bilinear'),
+    )
+    .addOption(
+      new Option(
+        '--progressive <epochs:pixels,...>',
+        'other sizes of images first: 10:128,20:176 is 128 for ten epochs, then 176 for ten',
+      ).argParser(stagesOf),
     )
     .addOption(
       new Option('--on-error <what>', 'with an unreadable picture')
@@ -117,7 +159,7 @@ export function addRunOptions(command: Command): Command {
 
 /** The library's options for what was given. */
 export function trainOptions(flags: TrainFlags, signal: AbortSignal): TrainOptions & { checkpoint: string } {
-  const [brightness, contrast, saturation] = flags.jitter
+  const [brightness, contrast, saturation, hue = 0] = flags.jitter
   return {
     ...pick(
       flags,
@@ -129,12 +171,14 @@ export function trainOptions(flags: TrainFlags, signal: AbortSignal): TrainOptio
       'labelSmoothing',
       'accumulate',
     ),
+    ...pick(flags, 'quality', 'orientation'),
+    ...(flags.progressive && { imageSize: flags.progressive }),
     ...pick(flags, 'seed', 'loaderThreads', 'reportEvery', 'keep', 'checkpointEvery', 'resume', 'onError'),
     averageDecay: flags.ema,
     schedule: scheduleOf(flags),
     augment: {
-      ...pick(flags, 'area', 'aspect', 'flip'),
-      jitter: { brightness, contrast, saturation },
+      ...pick(flags, 'area', 'aspect', 'flip', 'lighting', 'interpolation'),
+      jitter: { brightness, contrast, saturation, hue },
     },
     checkpoint: flags.out,
     signal,

@@ -34,7 +34,7 @@ export const paperAugmentation: AugmentOptions = {
   interpolation: 'random',
 }
 
-const interpolations = ['bilinear', 'area', 'nearest', 'cubic', 'random'] as const
+export const interpolations = ['bilinear', 'area', 'nearest', 'cubic', 'random'] as const
 
 /** @throws ERR_GOOGLENET_OPTION. */
 export function trainTransform(

@@ -1,14 +1,21 @@
 import { checkChoice, checkNumber, shown } from '../checks.js'
 import { type AugmentOptions, evaluationTransform, trainTransform } from '../data/augment.js'
-import { checkPictureChannels } from '../data/loader.js'
+import { checkDecodeOptions, checkPictureChannels, type DecodeOptions } from '../data/loader.js'
 import type { DataSet } from '../data/source.js'
 import { GoogLeNetError } from '../errors.js'
 import type { GoogLeNet } from '../network.js'
+import { checkImageSize } from '../options.js'
 import { checkStepOptions } from '../steps.js'
 import { checkSchedule, type Schedule } from './schedules.js'
 import { checkClasses, loaderThreads } from './setup.js'
 
-export interface TrainOptions {
+/** Images of `imageSize` up to the epoch `untilEpoch` (from 0), which is not one of them. */
+export interface ImageSizeStage {
+  untilEpoch: number
+  imageSize: number
+}
+
+export interface TrainOptions extends DecodeOptions {
   /** Times through the training pictures; 30 by default. */
   epochs?: number
   /** 32 by default. */
@@ -31,6 +38,11 @@ export interface TrainOptions {
   /** Batches whose gradients make one step; 1 by default. */
   accumulate?: number
   augment?: AugmentOptions
+  /**
+   * Images of other sizes in the first epochs, usually smaller ones, which train faster: stage after stage, then the
+   * network's own size, which is also that of validation. The weights are the same, as the last pools take any size.
+   */
+  imageSize?: readonly ImageSizeStage[]
   /** Of order and augmentation; the network's seed by default. */
   seed?: number
   /** Threads that decode pictures; 0, the default, are as many as suit the network's device. */
@@ -73,14 +85,17 @@ export function checkTrainOptions(net: GoogLeNet, data: DataSet, options: TrainO
   const { imageSize, device, channels } = net.options
   const { seed = net.options.seed, augment = {}, checkpoint, checkpointEvery, resize, signal } = options
   checkPictureChannels(channels)
+  const stages = checkImageSizes(options.imageSize ?? [])
   trainTransform(imageSize, { seed, epoch: 0, augment })
   evaluationTransform(imageSize, resize)
   checkData(net, data)
   const resume = options.resume === true ? requireFolder(checkpoint) : options.resume || undefined
   return {
     ...checkOptimizer(options),
+    ...checkDecodeOptions(options),
     seed,
     augment,
+    imageSize: stages,
     epochs: checkCount('epochs', options.epochs ?? 30),
     batchSize: checkCount('batchSize', options.batchSize ?? 32, 65535),
     accumulate: checkCount('accumulate', options.accumulate ?? 1, 65535),
@@ -94,6 +109,30 @@ export function checkTrainOptions(net: GoogLeNet, data: DataSet, options: TrainO
     ...(resize !== undefined && { resize }),
     ...(signal !== undefined && { signal }),
   }
+}
+
+/** @throws ERR_GOOGLENET_OPTION unless each stage ends after the one before. */
+function checkImageSizes(stages: readonly ImageSizeStage[]): readonly ImageSizeStage[] {
+  if (!Array.isArray(stages)) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_OPTION',
+      `imageSize must be a list of { untilEpoch, imageSize }, found ${shown(stages)}; the network has its own size`,
+    )
+  }
+  let begin = 0
+  return stages.map((stage: ImageSizeStage, i) => {
+    const untilEpoch = checkNumber(`imageSize[${i}].untilEpoch`, stage?.untilEpoch, {
+      min: begin + 1,
+      whole: true,
+    })
+    begin = untilEpoch
+    return { untilEpoch, imageSize: checkImageSize(stage.imageSize, `imageSize[${i}].imageSize`) }
+  })
+}
+
+/** The size of the images of an epoch. */
+export function imageSizeAt(stages: readonly ImageSizeStage[], epoch: number, own: number): number {
+  return stages.find(({ untilEpoch }) => epoch < untilEpoch)?.imageSize ?? own
 }
 
 type OptimizerOptions =

@@ -9,7 +9,7 @@ import { checkSameTraining, type FoundCheckpoint, findCheckpoint } from './check
 import { type EvaluationReport, evaluateInParts } from './evaluate.js'
 import type { EpochRecord, TrainEvent } from './events.js'
 import { addBatch, averages, noSums, Speed } from './metrics.js'
-import { type CheckedTrainOptions, checkTrainOptions, type TrainOptions } from './options.js'
+import { type CheckedTrainOptions, checkTrainOptions, imageSizeAt, type TrainOptions } from './options.js'
 import { RunFolder } from './runFolder.js'
 import { learningRateAt } from './schedules.js'
 import { beginEpoch, beginTraining, isBetter, isKept, type TrainingState } from './state.js'
@@ -84,7 +84,7 @@ class Training {
       if (!(await this.#folder.holdsBest())) delete this.#state.best
       await this.#folder.writeHistory(this.#state)
     }
-    const loader = openLoader(checkPictureChannels(this.#net.options.channels), loaderThreads)
+    const loader = openLoader(checkPictureChannels(this.#net.options.channels), loaderThreads, this.#options)
     try {
       yield this.#startEvent(resumed)
       yield* this.#runEpochs(loader)
@@ -156,7 +156,8 @@ class Training {
       onError,
       signal,
     } = this.#options
-    const { imageSize, channels } = this.#net.options
+    const { channels } = this.#net.options
+    const imageSize = this.#imageSize
     const stream = batches(this.#data.train, {
       batchSize,
       imageSize,
@@ -193,7 +194,8 @@ class Training {
     const { momentum, weightDecay, nesterov, labelSmoothing } = this.#options
     const learningRate = this.#learningRate(number)
     const averageDecay = Math.min(this.#options.averageDecay, (1 + number) / (10 + number))
-    const options = { learningRate, momentum, weightDecay, nesterov, labelSmoothing, averageDecay }
+    const imageSize = this.#imageSize
+    const options = { learningRate, momentum, weightDecay, nesterov, labelSmoothing, averageDecay, imageSize }
     const readable = group.filter(({ labels }) => labels.length > 0)
     const makers = readable.map(({ images, labels }, index) => () => {
       const accumulate = { index, count: readable.length }
@@ -302,6 +304,11 @@ class Training {
   /** Which copy of the weights is judged. */
   get #weights(): WeightsChoice {
     return this.#options.averageDecay > 0 ? 'average' : 'weights'
+  }
+
+  /** Of the images of this epoch. */
+  get #imageSize(): number {
+    return imageSizeAt(this.#options.imageSize, this.#state.epoch, this.#net.options.imageSize)
   }
 
   get #stepInEpoch(): number {
