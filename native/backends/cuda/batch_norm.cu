@@ -87,10 +87,11 @@ __global__ __launch_bounds__(kBlockThreads) void add_moments(int64_t count, Rows
 
 /// `pivot` null: the sums are of x itself.
 template <class T>
-__global__ __launch_bounds__(kBlockThreads * 2) void finish_forward(Sums sums, const T* pivot, double count,
-                                                                    int channels, Parameters parameters,
-                                                                    Saved saved, float epsilon,
-                                                                    float momentum) {
+__global__ __launch_bounds__(kFinishChannels* kFinishParts) void finish_forward(Sums sums, const T* pivot,
+                                                                                double count, int channels,
+                                                                                Parameters parameters,
+                                                                                Saved saved, float epsilon,
+                                                                                float momentum) {
   const double2 total = finish_sums(sums, channels);
   const int c = blockIdx.x * kFinishChannels + threadIdx.x;
   if (threadIdx.y > 0 || c >= channels) return;
@@ -169,10 +170,11 @@ __global__ __launch_bounds__(kBlockThreads) void add_gradients(int64_t count, Ro
 
 /// The parameters' gradients, and dx = gamma / deviation * (dz - mean(dz) - normalised x * mean(dz *
 /// normalised x)) as coefficients of dz (the saved scale), x and 1.
-__global__ __launch_bounds__(kBlockThreads * 2) void finish_backward(Sums sums, double count, int channels,
-                                                                     Saved saved, float* of_x, float* of_one,
-                                                                     float* gamma, float* beta,
-                                                                     GradientWriter gradients) {
+__global__ __launch_bounds__(kFinishChannels* kFinishParts) void finish_backward(Sums sums, double count,
+                                                                                 int channels, Saved saved,
+                                                                                 float* of_x, float* of_one,
+                                                                                 float* gamma, float* beta,
+                                                                                 GradientWriter gradients) {
   const double2 total = finish_sums(sums, channels);
   const int c = blockIdx.x * kFinishChannels + threadIdx.x;
   if (threadIdx.y > 0 || c >= channels) return;
