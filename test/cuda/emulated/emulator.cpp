@@ -142,6 +142,14 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind)
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
   return cudaMemcpy(to, from, bytes, kind);
 }
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_stride, const void* from, size_t from_stride, size_t width,
+                              size_t height, cudaMemcpyKind kind, cudaStream_t) {
+  for (size_t row = 0; row < height; row++) {
+    cudaMemcpy(static_cast<std::byte*>(to) + row * to_stride,
+               static_cast<const std::byte*>(from) + row * from_stride, width, kind);
+  }
+  return cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(size_t*, size_t*) {
   return cudaSuccess;
 }
