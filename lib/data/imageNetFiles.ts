@@ -28,8 +28,10 @@ const kaggleFolder = 'ILSVRC/Data/CLS-LOC'
 /**
  * The parts of ImageNet in a folder: the archives as downloaded, Kaggle's layout, or folders `train/` and `val/` with
  * the lists of either; undefined when it is none of these.
+ *
+ * @param isKnown to be ImageNet: then folders `train/` or `val/` are enough.
  */
-export async function findImageNet(folder: string): Promise<ImageNetFiles | undefined> {
+export async function findImageNet(folder: string, isKnown = false): Promise<ImageNetFiles | undefined> {
   const names = new Set(await readdir(folder).catch(() => []))
   const there = (name: string) => (names.has(name) ? join(folder, name) : undefined)
   const devkit = devkits.map(there).find((path) => path !== undefined)
@@ -46,6 +48,9 @@ export async function findImageNet(folder: string): Promise<ImageNetFiles | unde
   const validation = archives.validation ?? there('val') ?? there('validation') ?? (await inKaggle('val'))
   const isFlat = async () =>
     train !== undefined && validation !== undefined && (await isFlatFolder(validation))
+  if (isKnown && (train !== undefined || validation !== undefined)) {
+    return present({ train, validation, devkit, ...lists })
+  }
   const marks = [archives.train, archives.validation, devkit, lists.mapping, lists.solution, kaggle]
   if (marks.every((mark) => mark === undefined) && !(await isFlat())) return undefined
   return present({ train, validation, devkit, ...lists })

@@ -70,7 +70,7 @@ async function open(path: string, options: OpenOptions): Promise<DataSet> {
 }
 
 async function openFolder(path: string, options: OpenOptions): Promise<DataSet> {
-  const files = await findImageNet(path)
+  const files = await findImageNet(path, options.devkit !== undefined)
   if (files) return openImageNet(await withGiven(files, options), options)
   const { folders, pictures } = await listFolder(path)
   if (options.devkit !== undefined) {

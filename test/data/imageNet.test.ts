@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto'
+import { cp, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { PictureSource } from '../../binding.js'
+import { type DataEvent, openDataSet } from '../../lib/data/open.js'
+import type { DataSet, SampleSource } from '../../lib/data/source.js'
+import { evaluate } from '../../lib/training/evaluate.js'
+import { collect, ofType, smallNet } from '../training/small.js'
+import {
+  devkit,
+  labels,
+  makeIlsvrc,
+  trainArchive,
+  validationArchive,
+  validationLabels,
+  wordNetIds,
+} from './ilsvrc.js'
+import { temporaryFolder } from './pictures.js'
+
+const root = await temporaryFolder()
+process.env.XDG_CACHE_HOME = join(root, 'cache')
+await makeIlsvrc(root)
+const at = (...path: string[]) => join(root, ...path)
+
+async function bytesOf(source: PictureSource): Promise<Buffer> {
+  if (source instanceof Uint8Array) return Buffer.from(source)
+  if (typeof source === 'string') return readFile(source)
+  return (await readFile(source.path)).subarray(source.offset, source.offset + source.length)
+}
+
+/** All that training sees of a source: in their order the pictures, what they show, and their files' names. */
+async function seen(source: SampleSource) {
+  const samples = Array.from({ length: source.length }, (_, i) => source.sample(i))
+  return Promise.all(
+    samples.map(async ({ source: where, label, name }) => ({
+      name: basename(name).replace(/\.\w+$/, ''),
+      label,
+      digest: createHash('sha256')
+        .update(await bytesOf(where))
+        .digest('hex'),
+    })),
+  )
+}
+const byName = (one: { name: string }, other: { name: string }) => (one.name < other.name ? -1 : 1)
+
+const forms: [form: string, open: () => Promise<DataSet>][] = [
+  ['a folder of archives', () => openDataSet(at('archives'))],
+  ['the training archive alone', () => openDataSet(at('archives', trainArchive))],
+  ['a flat validation folder', () => openDataSet(at('flat'))],
+  ["Kaggle's layout", () => openDataSet(at('kaggle'))],
+  ["Kaggle's folder of pictures", () => openDataSet(at('kaggle/ILSVRC/Data/CLS-LOC'))],
+  ['class folders', () => openDataSet(at('folders'))],
+  ['class folders and the devkit', () => openDataSet(at('folders'), { devkit: at('archives', devkit) })],
+  ['WebDataset shards', () => openDataSet(at('shards'), { classNames: wordNetIds })],
+]
+
+describe.each(forms)('%s', (form, open) => {
+  test('has the same samples in the same order', async () => {
+    const data = await open()
+    const reference = await openDataSet(at('folders'))
+    expect(await seen(data.train)).toEqual(await seen(reference.train))
+    expect((await seen(data.validation)).sort(byName)).toEqual(
+      (await seen(reference.validation)).sort(byName),
+    )
+    expect((await seen(data.validation)).sort(byName).map(({ label }) => label)).toEqual(validationLabels)
+    expect(data.skipped ?? []).toEqual([])
+  })
+
+  test('calls its classes what people do, where the words are there', async () => {
+    const data = await open()
+    const isNamed = !['class folders', 'WebDataset shards'].includes(form)
+    for (const part of [data, data.train, data.validation]) {
+      expect(part.classes).toEqual(isNamed ? labels : wordNetIds)
+    }
+    if (isNamed) expect(data.validation.synsets).toEqual(wordNetIds)
+  })
+
+  test('gives the same losses with the same seed', async () => {
+    const losses = async (data: DataSet) => {
+      using net = await smallNet(data.classes)
+      const events = await collect(net, data, {
+        epochs: 1,
+        batchSize: 8,
+        reportEvery: 1,
+        seed: 7,
+        loaderThreads: 1,
+      })
+      const report = await evaluate(net, data.validation)
+      return [...ofType(events, 'step').map(({ train }) => train.loss), report.top1]
+    }
+    const reference = await losses(await openDataSet(at('folders')))
+    expect(reference.length).toBe(4)
+    expect(await losses(await open())).toEqual(reference)
+  })
+})
+
+test('names are saved with the weights', async () => {
+  const { classes } = await openDataSet(at('archives'))
+  using net = await smallNet(classes)
+  await net.save(at('weights.safetensors'))
+  const { GoogLeNet } = await import('../../lib/network.js')
+  using again = await GoogLeNet.open(at('weights.safetensors'), { device: 'cpu' })
+  expect(again.options.labels).toEqual(labels)
+})
+
+describe('parts', () => {
+  let folder = ''
+  let count = 0
+  beforeEach(async () => {
+    folder = at(`parts-${count++}`)
+    await mkdir(folder)
+  })
+  const bring = async (...names: string[]) => {
+    for (const name of names) await cp(at('archives', name), join(folder, name))
+  }
+
+  test('the training archive without the devkit has WordNet IDs for names, and may be split', async () => {
+    await bring(trainArchive)
+    const data = await openDataSet(folder, { split: { validation: 0.2 }, seed: 3 })
+    expect(data.classes).toEqual(wordNetIds)
+    const folders = await openDataSet(at('folders/train'), { split: { validation: 0.2 }, seed: 3 })
+    expect(await seen(data.train)).toEqual(await seen(folders.train))
+    expect(await seen(data.validation)).toEqual(await seen(folders.validation))
+    expect(data.validation.length).toBe(4)
+  })
+
+  test('the validation archive and the devkit are enough to evaluate', async () => {
+    await bring(validationArchive, devkit)
+    for (const path of [folder, join(folder, validationArchive)]) {
+      const { classes, train, validation } = await openDataSet(path)
+      expect(classes).toEqual(labels)
+      expect(train.length).toBe(0)
+      expect((await seen(validation)).map(({ label }) => label)).toEqual(validationLabels)
+    }
+    const flat = await openDataSet(at('flat/val'), { devkit: join(folder, devkit) })
+    expect((await seen(flat.validation)).map(({ label }) => label)).toEqual(validationLabels)
+    const kaggle = await openDataSet(at('flat/val'), { devkit: at('kaggle/LOC_val_solution.csv') })
+    expect(kaggle.classes).toEqual(labels)
+    expect((await seen(kaggle.validation)).map(({ label }) => label)).toEqual(validationLabels)
+  })
+
+  test('for evaluation alone the training archive is left alone', async () => {
+    await bring(trainArchive, validationArchive, devkit)
+    const events: DataEvent[] = []
+    const data = await openDataSet(folder, { part: 'validation', onEvent: (event) => events.push(event) })
+    expect(data.validation.length).toBe(validationLabels.length)
+    expect(events.map((event) => event.path)).toEqual([join(folder, validationArchive)])
+  })
+
+  test('may be elsewhere', async () => {
+    await bring(trainArchive)
+    const data = await openDataSet(join(folder, trainArchive), {
+      validation: at('flat/val'),
+      devkit: at('archives/unpacked/ILSVRC2012_devkit_t12'),
+    })
+    expect(data.classes).toEqual(labels)
+    expect((await seen(data.validation)).map(({ label }) => label)).toEqual(validationLabels)
+  })
+
+  test('without ground truth the validation archive is not used, and that is said', async () => {
+    await bring(trainArchive, validationArchive)
+    const data = await openDataSet(folder)
+    expect(data.validation.length).toBe(0)
+    expect(data.skipped).toEqual([
+      {
+        name: validationArchive,
+        reason: expect.stringMatching(/^has no ground truth; put ILSVRC2012_devkit/),
+      },
+    ])
+    await expect(openDataSet(folder, { onError: 'throw' })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(/ILSVRC2012_img_val.tar has no ground truth/),
+    })
+    await expect(openDataSet(folder, { part: 'validation' })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+    })
+  })
+
+  test('that end early give what is whole, and what is lost is told', async () => {
+    await bring(trainArchive, validationArchive, devkit)
+    // The archive begins with the last class; of the first, with which it ends, two pictures are left.
+    const whole = await openDataSet(folder)
+    const third = whole.train.sample(2).source as { offset: number; length: number }
+    await truncate(join(folder, trainArchive), third.offset + third.length - 1)
+    const data = await openDataSet(folder)
+    expect(data.classes).toEqual(labels)
+    expect(data.train.length).toBe(whole.train.length - 5)
+    expect(data.skipped?.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
+      expect.stringMatching(/^n01440764\/n01440764_\d+.JPEG is cut off: 1 of its bytes/),
+      expect.stringMatching(/^n01440764.tar ends early, 1 bytes before/),
+      expect.stringMatching(/^ILSVRC2012_img_train.tar ends early/),
+    ])
+    await truncate(join(folder, validationArchive), 5000)
+    const fewer = await openDataSet(folder)
+    expect(fewer.skipped?.map(({ reason }) => reason)).toContainEqual(
+      expect.stringMatching(/^lacks \d pictures of the ground truth$/),
+    )
+  })
+
+  test('whose classes are fewer than the ground truth leave out the others, and that is said', async () => {
+    await mkdir(join(folder, 'train'))
+    for (const wnid of wordNetIds.slice(0, 3))
+      await symlink(at('folders/train', wnid), join(folder, 'train', wnid))
+    await bring(validationArchive, devkit)
+    const data = await openDataSet(folder)
+    expect(data.classes).toEqual(['tench', 'crane', 'kit fox'])
+    expect(data.validation.length).toBe(7)
+    expect(data.skipped).toEqual([
+      { name: validationArchive, reason: 'holds 2 pictures of classes that are not trained on' },
+    ])
+  })
+
+  test.each<[string, (kit: string) => Promise<void>, RegExp]>([
+    ['that is none', (kit) => writeFile(kit, 'nothing'), /it holds no meta.mat/],
+    ['cut off', (kit) => truncate(kit, 700), /cannot be unpacked/],
+    ['that is not there', (kit) => rm(kit), /there is no such file/],
+  ])('a devkit %s is refused', async (_, spoil, message) => {
+    await bring(trainArchive, validationArchive, devkit)
+    const kit = join(folder, 'kit.tar.gz')
+    await cp(join(folder, devkit), kit)
+    await spoil(kit)
+    await expect(openDataSet(folder, { devkit: kit })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test.each([
+    ['meta.mat', 'no MATLAB file', /meta.mat: it is damaged/],
+    ['ILSVRC2012_validation_ground_truth.txt', '1\n2\n7\n', /line 3 of .* names no class/],
+  ])('a devkit with a wrong %s is refused', async (name, content, message) => {
+    const kit = join(folder, 'kit')
+    await cp(at('archives/unpacked/ILSVRC2012_devkit_t12'), kit, { recursive: true })
+    await writeFile(join(kit, 'data', name), content)
+    await expect(openDataSet(at('archives'), { devkit: kit })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test.each([
+    ['LOC_synset_mapping.txt', 'n01440764 tench\ntench n01440764\n', /mapping.txt: line 2/],
+    ['LOC_val_solution.csv', 'ImageId,PredictionString\nILSVRC2012_val_00000001,7\n', /solution.csv: line 2/],
+  ])("Kaggle's %s with a wrong line is refused", async (name, content, message) => {
+    await cp(at('kaggle'), folder, { recursive: true })
+    await writeFile(join(folder, name), content)
+    await expect(openDataSet(folder)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test.each<[string, string, RegExp]>([
+    ['nowhere', 'there-is-none', /no such file or folder/],
+    ['an empty folder', '', /holds no folders/],
+  ])('%s is refused', async (_, name, message) => {
+    await expect(openDataSet(join(folder, name))).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(message),
+    })
+  })
+})
