@@ -65,7 +65,7 @@ class Convolution : public Operation {
       pointers.emplace_back(planned_.sum, statistics);
       pointers.emplace_back(planned_.squares, statistics + what_.statistics.stride);
     }
-    execution_.run(backend_.cudnn().handle(), std::move(pointers), context.workspace);
+    execution_.run(backend_.cudnn().handle(), pointers, context.workspace);
     if (planned_.whole) return;
     const float* bias = weights_.bias(copy_);
     if (bias != nullptr || what_.relu) enqueue_bias(backend_, context, what_.output, bias, what_.relu);
@@ -109,8 +109,7 @@ class ConvolutionBackwardData : public Operation {
         {planned_.w, weights_.weight(copy_)},
         {planned_.dx, result}};
     if (planned_.before.id >= 0) pointers.emplace_back(planned_.before, gradient);
-    execution_.run(backend_.cudnn().handle(), std::move(pointers),
-                   context.workspace + aligned(planned_.apart));
+    execution_.run(backend_.cudnn().handle(), pointers, context.workspace + aligned(planned_.apart));
     if (!planned_.whole) enqueue_sum(backend_, context, result, what_.input_gradient);
   }
 

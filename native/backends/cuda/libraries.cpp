@@ -39,7 +39,7 @@ std::string open_cudnn_graph(void* handle) {
 }
 
 std::string accept_cudnn(void* handle, std::string& version) {
-  const std::string problem = open_cudnn_graph(handle);
+  std::string problem = open_cudnn_graph(handle);
   if (!problem.empty()) return problem;
   const auto get = symbol<decltype(&cudnnGetVersion)>(handle, "cudnnGetVersion");
   if (get == nullptr) return "has no cudnnGetVersion";

@@ -117,7 +117,8 @@ bool try_open(const std::string& path, const Accept& accept, Opened& opened) {
 std::string folder_of(void* handle) {
   std::string folder(PATH_MAX, '\0');
   if (dlinfo(handle, RTLD_DI_ORIGIN, folder.data()) != 0) return ".";
-  return folder.c_str();
+  folder.resize(folder.find('\0'));
+  return folder;
 }
 
 Opened open_library(const std::string& name, const Accept& accept) {
