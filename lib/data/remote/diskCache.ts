@@ -32,6 +32,8 @@ export class DiskCache {
   readonly #pending = new Map<string, Promise<void>>()
   /** Files that this process has asked for. */
   readonly #brought = new Set<string>()
+  /** Bytes that the files which are on their way will take. */
+  readonly #reserved = new Map<string, number>()
   readonly #groups: string[][] = []
   #running = 0
   readonly #waiting: (() => void)[] = []
@@ -115,6 +117,7 @@ export class DiskCache {
       checkNotAborted(signal)
       const part = await this.#beginPart(file, path, signal)
       if (part === undefined) return
+      this.#reserved.set(part, file.size)
       await this.#makeRoom(file)
       await download(file, part, http, signal)
       await checkDigest(file, part)
@@ -122,6 +125,7 @@ export class DiskCache {
       await rename(part, path)
       await rm(`${path}.part.json`, { force: true })
     } finally {
+      this.#reserved.delete(`${path}.${process.pid}.part`)
       this.#running--
       this.#waiting.shift()?.()
     }
@@ -165,14 +169,14 @@ export class DiskCache {
       const status = await stat(path).catch(() => undefined)
       if (status?.isFile()) entries.push({ path, size: status.size, used: status.mtimeMs })
     }
-    const own = `${this.pathOf(file)}.${process.pid}.part`
-    let total = file.size
-    for (const { path, size } of entries) total += path === own ? 0 : size
+    let total = 0
+    for (const size of this.#reserved.values()) total += size
+    for (const { path, size } of entries) total += this.#reserved.has(path) ? 0 : size
     entries.sort((a, b) => a.used - b.used)
     for (const { path, size, used } of entries) {
       if (total <= this.limit) return
       const isShard = !path.endsWith('.json') && !path.endsWith('.part')
-      const isLeft = path.endsWith('.part') && path !== own && !isProcessAlive(pidOf(path))
+      const isLeft = path.endsWith('.part') && !isProcessAlive(pidOf(path))
       if (!isLeft && !(isShard && this.#mayLeave(path, used, held))) continue
       await rm(path, { force: true })
       await rm(`${path}.json`, { force: true })
