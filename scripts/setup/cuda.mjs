@@ -122,11 +122,6 @@ function giveUp(folder, error) {
 
 /** What decides whether and for what the GPU part is built. */
 export function cudaInputs(root) {
-  const wheels = existsSync(join(folderOf(root), 'nvidia'))
-  return JSON.stringify([
-    nvcc,
-    version,
-    wheels || installedHeaders(),
-    process.env.GOOGLENET_CUDA_ARCHITECTURES,
-  ])
+  const headers = existsSync(join(folderOf(root), 'nvidia')) || installedHeaders()
+  return JSON.stringify([findNvcc(), headers, process.env.GOOGLENET_CUDA_ARCHITECTURES])
 }
