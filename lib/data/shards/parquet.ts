@@ -147,7 +147,7 @@ class ParquetSource implements SampleSource {
   async #load({ file, begin, end }: Group, signal?: AbortSignal): Promise<Uint8Array[]> {
     if (file.remote) await this.#remote!.cache.obtain([file.remote], this.#remote!.http, signal)
     await using bytes = await FileBytes.open(file.path)
-    return readPictures(bytes, file.path, file.table, { begin, end })
+    return await readPictures(bytes, file.path, file.table, { begin, end })
   }
 
   /** Lets go of what was used longest ago. */

@@ -139,7 +139,7 @@ test('what cannot be read is named and left out', async () => {
   await placeClasses(folder, { cat: 4, dog: 4 })
   await place(folder, ['cat/broken.jpg', 'dog/other.png'], 'this is no picture')
   const data = await ImageFolder.open(folder)
-  const report = await pack(data, join(folder, '../pack-' + Date.now()), options)
+  const report = await pack(data, join(folder, `../pack-${Date.now()}`), options)
   expect(report.parts.train).toEqual({ samples: 8, shards: 2 })
   expect(report.skipped.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
     { name: 'cat/broken.jpg', reason: 'is not a picture; only JPEG and PNG are read' },
