@@ -317,7 +317,7 @@ export type PictureTransform =
    * (top first) and the centre, then these mirrored. With `squares` that of each of three squares (left, centre and
    * right, or top, centre and bottom), each with the square itself resized after its centre.
    */
-  | { kind: 'crops'; size: number; scales: number[]; squares: boolean }
+  | { kind: 'crops'; size: number; scales: readonly number[]; squares: boolean }
 
 export interface DecodedBatch {
   /**

@@ -258,6 +258,89 @@ describe('colour jitter', () => {
     expect(seen.size).toBe(6)
   })
 
+  it('turns the hue by up to so much of a full turn, evenly', async () => {
+    /** By hue, saturation and value, as torchvision's adjust_hue does it. */
+    const turned = (pixels: Uint8Array, turn: number) => {
+      const out = new Uint8Array(pixels.length)
+      for (let i = 0; i < pixels.length; i += 3) {
+        const [r, g, b] = [pixels[i]! / 255, pixels[i + 1]! / 255, pixels[i + 2]! / 255]
+        const value = Math.max(r, g, b)
+        const range = value - Math.min(r, g, b)
+        let hue = 0
+        if (range > 0) {
+          hue = value === r ? (g - b) / range : value === g ? 2 + (b - r) / range : 4 + (r - g) / range
+        }
+        const sixth = (((hue / 6 + turn) % 1) + 1) % 1
+        const low = value - range
+        const fall = value - range * ((sixth * 6) % 1)
+        const rise = value - range * (1 - ((sixth * 6) % 1))
+        const wheel = [
+          [value, rise, low],
+          [fall, value, low],
+          [low, value, rise],
+          [low, fall, value],
+          [rise, low, value],
+          [value, low, fall],
+        ][Math.floor(sixth * 6) % 6]!
+        for (let c = 0; c < 3; c++) out[i + c] = Math.floor(wheel[c]! * 255.999)
+      }
+      return out
+    }
+    const plain = await pixelsOf({})
+    const changed = await pixelsOf({ hue: 0.25 })
+    const turns = changed.slice(0, 60).map((pixels, i) => {
+      const candidates = Array.from({ length: 251 }, (_, k) => (k - 125) / 500)
+      const errors = candidates.map((turn) => difference(turned(plain[i]!, turn), pixels).mean)
+      const best = errors.indexOf(Math.min(...errors))
+      expect(errors[best]).toBeLessThan(0.6)
+      return candidates[best]!
+    })
+    expect(distanceFromUniform(turns, -0.25, 0.25)).toBeLessThan(1.63 / Math.sqrt(turns.length))
+  })
+
+  it('adds light along the principal components, the same to every pixel', async () => {
+    const source = paint(40, 40, () => [128, 128, 128])
+    const transform = training(16, { lighting: 0.1 })
+    const decoded = picturesOf(await openLoader(2).decode(repeated(source, 600), transform))
+    const lights = decoded.map((pixels) => {
+      const light = [...pixels.subarray(0, 3)]
+      expect(pixels.every((value, i) => value === light[i % 3])).toBe(true)
+      return light.map((value) => value - 128)
+    })
+    // Krizhevsky's matrix: the deviation of each colour is 0.1 x 255 x |row of components x variances|.
+    const components = [
+      [-0.5675, 0.7192, 0.4009],
+      [-0.5808, -0.0045, -0.814],
+      [-0.5836, -0.6948, 0.4203],
+    ]
+    const variances = [0.2175, 0.0188, 0.0045]
+    const root = (sum: number) => Math.sqrt(sum)
+    for (let c = 0; c < 3; c++) {
+      const expected = 25.5 * root(components[c]!.reduce((sum, x, k) => sum + (x * variances[k]!) ** 2, 0))
+      const found = root(lights.reduce((sum, light) => sum + light[c]! ** 2, 0) / lights.length)
+      expect(Math.abs(found / expected - 1)).toBeLessThan(0.12)
+    }
+    expect(lights.filter(([r]) => r! > 0).length).toBeGreaterThan(200)
+  })
+
+  it('resizes by each of the four filters as often when they are drawn', async () => {
+    const samples = 200
+    const by = async (interpolation: NonNullable<TrainTransform['interpolation']>) => {
+      const transform = training(24, { area: [0.3, 0.3], interpolation })
+      return picturesOf(await openLoader(2).decode(repeated(source, samples), transform))
+    }
+    const names = ['bilinear', 'area', 'nearest', 'cubic'] as const
+    const alone = await Promise.all(names.map(by))
+    const times = names.map(() => 0)
+    for (const [i, pixels] of (await by('random')).entries()) {
+      const which = alone.findIndex((pictures) => equal(pictures[i]!, pixels))
+      expect(which).toBeGreaterThanOrEqual(0)
+      times[which]!++
+    }
+    const deviation = Math.sqrt((samples * 3) / 16)
+    for (const count of times) expect(Math.abs(count - samples / 4)).toBeLessThan(3 * deviation)
+  })
+
   it('leaves grey pictures their one channel', async () => {
     const plain = await pixelsOf({}, 1)
     const saturated = await pixelsOf({ saturation: 0.9 }, 1)

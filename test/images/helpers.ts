@@ -7,12 +7,18 @@ import { encodePng } from '../../lib/report/png.js'
 
 export type TrainTransform = Extract<PictureTransform, { kind: 'train' }>
 
+type LoaderOptions = ConstructorParameters<typeof Loader>[0]
+
 export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 export const fixtureBytes = (name: string): Uint8Array => readFileSync(fixture(name))
 
 /** A loader that lives as long as the test. */
-export function openLoader(threads = 2, channels: 1 | 3 = 3): Loader {
-  const loader = new binding.Loader({ threads, channels })
+export function openLoader(
+  threads = 2,
+  channels: 1 | 3 = 3,
+  decode: Pick<LoaderOptions, 'quality' | 'orientation'> = {},
+): Loader {
+  const loader = new binding.Loader({ threads, channels, ...decode })
   onTestFinished(() => loader.dispose())
   return loader
 }

@@ -6,6 +6,10 @@ fixtures/<picture>                  the pictures
 fixtures/eval/<picture>.rgb         its shorter side resized to 28, the centre 24 x 24 of that, as raw RGB
 fixtures/eval/<picture>.grey        the same as luma
 fixtures/train/<index>.rgb          samples of baseline-420.jpg, drawn as native/images/view.cpp draws them
+fixtures/interpolation/<filter>.rgb baseline-420.jpg, whole, resized by Pillow's filter of that name
+fixtures/orientation/<tag>.rgb      exif-rotated.jpg as evaluated, if its EXIF tag were that
+fixtures/crops/ten.rgb              baseline-420.jpg: torchvision's TenCrop of it at two scales
+fixtures/crops/squares.rgb          the paper's crops of it at one scale, 3 squares x 6 x 2
 """
 
 import io
@@ -16,7 +20,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 HERE = Path(__file__).parent / "fixtures"
 SIZE, RESIZE = 24, 28
@@ -150,6 +154,45 @@ def evaluated(picture):
     return resized.crop((left, top, left + SIZE, top + SIZE))
 
 
+def five(picture, left, top, width, height):
+    """The corners and the centre of a part of a picture."""
+    right, bottom = left + width - SIZE, top + height - SIZE
+    middle = left + round((width - SIZE) / 2), top + round((height - SIZE) / 2)
+    for x, y in [(left, top), (right, top), (left, bottom), (right, bottom), middle]:
+        yield picture.crop((x, y, x + SIZE, y + SIZE))
+
+
+def resized_to(picture, shorter):
+    side = min(picture.size)
+    return picture.resize(tuple(shorter * length // side for length in picture.size), Image.BILINEAR)
+
+
+def with_mirrored(crops):
+    crops = list(crops)
+    return [*crops, *(crop.transpose(Image.FLIP_LEFT_RIGHT) for crop in crops)]
+
+
+def ten_crops(picture, scales):
+    for scale in scales:
+        resized = resized_to(picture, scale)
+        yield from with_mirrored(five(resized, 0, 0, *resized.size))
+
+
+def crops_of_squares(picture, scale):
+    resized = resized_to(picture, scale)
+    width, height = resized.size
+    for which in (0, 0.5, 1):
+        left, top = round((width - scale) * which), round((height - scale) * which)
+        square = resized.crop((left, top, left + scale, top + scale))
+        whole = square.resize((SIZE, SIZE), Image.BILINEAR)
+        yield from with_mirrored([*five(resized, left, top, scale, scale), whole])
+
+
+def write_pictures(path, pictures):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"".join(picture.tobytes() for picture in pictures))
+
+
 class Draws:
     """native/random.h and the class of this name in native/images/view.cpp."""
 
@@ -208,6 +251,19 @@ def main():
     picture = Image.open(HERE / "baseline-420.jpg")
     for index in range(SAMPLES):
         (HERE / "train" / f"{index}.rgb").write_bytes(sampled(picture, index).tobytes())
+    for name in ("BOX", "NEAREST", "BICUBIC"):
+        resized = picture.resize((SIZE, SIZE), Image.Resampling[name])
+        write_pictures(HERE / "interpolation" / f"{name.lower()}.rgb", [resized])
+    write_pictures(HERE / "crops" / "ten.rgb", ten_crops(picture, [RESIZE, 37]))
+    write_pictures(HERE / "crops" / "squares.rgb", crops_of_squares(picture, RESIZE))
+    rotated = Image.open(HERE / "exif-rotated.jpg")
+    for tag in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = tag
+        turned = Image.new("RGB", rotated.size)
+        turned.paste(rotated)
+        turned.info["exif"] = exif.tobytes()
+        write_pictures(HERE / "orientation" / f"{tag}.rgb", [evaluated(ImageOps.exif_transpose(turned))])
 
 
 if __name__ == "__main__":

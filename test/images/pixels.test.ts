@@ -13,15 +13,24 @@ import {
   paint,
   picturesOf,
   repeated,
+  type TrainTransform,
   training,
 } from './helpers.js'
+
+/** A picture whose EXIF data say how it must be turned. */
+function turned(tag: number): Uint8Array {
+  const file = new Uint8Array(fixtureBytes('exif-rotated.jpg'))
+  const entry = Buffer.from(file).indexOf(Buffer.from([0x01, 0x12, 0x00, 0x03, 0, 0, 0, 1]))
+  file.set([0, tag], entry + 8)
+  return file
+}
 
 describe("pixels are Pillow's", () => {
   const references = readdirSync(fixture('eval'))
   const pictures = [...new Set(references.map((name) => name.replace(/\.(rgb|grey)$/, '')))]
 
   it('for as many kinds of pictures as there are fixtures', () => {
-    const files = readdirSync(fixture('')).filter((name) => !['eval', 'train'].includes(name))
+    const files = readdirSync(fixture('')).filter((name) => name.includes('.'))
     expect(pictures.sort()).toEqual(files.sort())
   })
 
@@ -38,6 +47,39 @@ describe("pixels are Pillow's", () => {
     const { mean, max } = difference(decoded, fixtureBytes(`eval/${name}.grey`))
     expect(mean).toBeLessThan(0.5)
     expect(max).toBeLessThanOrEqual(3)
+  })
+
+  it.each([
+    ['area', 'box'],
+    ['nearest', 'nearest'],
+    ['cubic', 'bicubic'],
+  ] as const)('resized by %s', async (interpolation, name) => {
+    const whole = { area: [1, 1], aspect: [4 / 3, 4 / 3] } as const
+    const transform = training(24, { area: [...whole.area], aspect: [...whole.aspect], interpolation })
+    const decoded = await decodeOne(fixture('baseline-420.jpg'), transform)
+    expect(difference(decoded, fixtureBytes(`interpolation/${name}.rgb`)).max).toBeLessThanOrEqual(1)
+  })
+
+  it.each([
+    ['ten', [28, 37], false, 20],
+    ['squares', [28], true, 36],
+  ] as const)('for the crops of one decoding: %s', async (name, scales, squares, count) => {
+    const transform = { kind: 'crops', size: 24, scales, squares } as const
+    const decoded = await decodeOne(fixture('baseline-420.jpg'), transform)
+    const expected = fixtureBytes(`crops/${name}.rgb`)
+    expect(decoded).toHaveLength(count * 24 * 24 * 3)
+    expect(difference(decoded, expected).max).toBeLessThanOrEqual(1)
+    const grey = await decodeOne(fixture('grey.jpg'), transform, 1)
+    expect(grey).toHaveLength(count * 24 * 24)
+  })
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('with the EXIF orientation %i applied', async (tag) => {
+    const loader = openLoader(1, 3, { orientation: 'apply' })
+    const file = turned(tag)
+    const { data } = await loader.decode([{ source: file, index: 0 }], evaluation(24, 28))
+    const { mean, max } = difference(data, fixtureBytes(`orientation/${tag}.rgb`))
+    expect(mean).toBeLessThan(0.3)
+    expect(max).toBeLessThanOrEqual(2)
   })
 
   it('for random crops and flips', async () => {
@@ -109,6 +151,36 @@ describe('a picture comes', () => {
   it('as it is stored: the orientation that EXIF asks for is ignored', async () => {
     const [turned, plain] = ['exif-rotated.jpg', 'baseline-420.jpg'].map((file) => fixture(file))
     expect(await decodeOne(turned!, evaluation(24))).toEqual(await decodeOne(plain!, evaluation(24)))
+  })
+
+  it('turned, with its crops and flips turned along', async () => {
+    const loader = openLoader(1, 3, { orientation: 'apply' })
+    const upright = openLoader(1, 3, { orientation: 'apply' })
+    const mirrored = { source: turned(2), index: 0 }
+    const plain = { source: turned(1), index: 0 }
+    const whole = { area: [1, 1], aspect: [4 / 3, 4 / 3] } satisfies Partial<TrainTransform>
+    const flipped = await loader.decode([mirrored], training(24, { ...whole, flip: 1 }))
+    const same = await upright.decode([plain], training(24, whole))
+    expect(equal(flipped.data, same.data)).toBe(true)
+    const crops = { kind: 'crops', size: 24, scales: [28], squares: false } as const
+    const [a, b] = await Promise.all([mirrored, plain].map((one) => loader.decode([one], crops)))
+    // Ten crops: the left top corner of the one is the right top corner, mirrored, of the other.
+    const bytes = 24 * 24 * 3
+    const crop = (data: Uint8Array, i: number) => data.subarray(i * bytes, (i + 1) * bytes)
+    expect(equal(crop(a!.data, 0), crop(b!.data, 6))).toBe(true)
+  })
+
+  it('fast: nearly as accurately decoded, the same in a crop as in the whole', async () => {
+    const fast = openLoader(1, 3, { quality: 'fast' })
+    for (const name of ['baseline-420.jpg', 'baseline-422.jpg', 'progressive.jpg', 'scaled-by-2.jpg']) {
+      const picture = [{ source: fixture(name), index: 3 }]
+      const { data } = await fast.decode(picture, training(24))
+      const accurate = await decodeOne(fixture(name), evaluation(24))
+      const evaluated = await fast.decode(picture, evaluation(24))
+      expect(difference(evaluated.data, accurate).mean).toBeLessThan(4)
+      const sample = await openLoader(1).decode(picture, training(24))
+      expect(difference(data, sample.data).mean).toBeLessThan(4)
+    }
   })
 
   it('also with bytes after its end', async () => {

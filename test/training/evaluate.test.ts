@@ -1,8 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { softmax } from '../../lib/classify.js'
+import { judgedTransform } from '../../lib/data/augment.js'
 import { ImageFolder } from '../../lib/data/imageFolder.js'
+import { openLoader } from '../../lib/data/loader.js'
 import type { SampleSource } from '../../lib/data/source.js'
+import { classify } from '../../lib/ensemble.js'
 import type { GoogLeNet } from '../../lib/network.js'
 import { evaluate } from '../../lib/training/evaluate.js'
 import { place, placeClasses, temporaryFolder } from '../data/pictures.js'
@@ -17,6 +21,79 @@ beforeAll(async () => {
   net = await smallNet(source.classes)
 })
 afterAll(() => net.dispose())
+
+describe('several images a picture, several networks', () => {
+  /** The mean probabilities of a picture's crops over networks, by hand. */
+  async function answers(nets: GoogLeNet[], index: number, crops: 10 | 144): Promise<number[]> {
+    const loader = openLoader(3, 1)
+    const transform = judgedTransform(64, crops)
+    const { data } = await loader.decode([{ source: source.sample(index).source, index }], transform)
+    loader.dispose()
+    const classes = source.classes.length
+    const sums = new Array<number>(classes).fill(0)
+    for (const one of nets) {
+      const images = { data, shape: [crops, 3, 64, 64], layout: 'nhwc' } as const
+      const { logits } = await one.forward(images)
+      for (let crop = 0; crop < crops; crop++) {
+        const row = softmax(logits.data.subarray(crop * classes, (crop + 1) * classes))
+        row.forEach((probability, i) => {
+          sums[i]! += probability / (crops * nets.length)
+        })
+      }
+    }
+    return sums
+  }
+
+  test('are averaged by their probabilities', async () => {
+    using other = await smallNet(source.classes, { seed: 2 })
+    for (const crops of [10, 144] as const) {
+      const nets = crops === 10 ? [net, other] : [net]
+      const index = 5
+      const one: SampleSource = { classes: source.classes, length: 1, sample: () => source.sample(index) }
+      const report = await evaluate(nets, one, { crops, batchSize: 7 })
+      const expected = await answers(nets, index, crops)
+      const { label } = source.sample(index)
+      expect(report.samples).toBe(1)
+      expect(report.loss).toBeCloseTo(-Math.log(expected[label]!), 5)
+      const predicted = expected.indexOf(Math.max(...expected))
+      expect(report.confusion[label]![predicted]).toBe(1)
+      const [predictions] = await classify(nets, [source.sample(index).source as string], { crops })
+      const sorted = [...expected].sort((a, b) => b - a)
+      for (const [i, { probability }] of predictions!.entries()) {
+        expect(probability).toBeCloseTo(sorted[i]!, 5)
+      }
+    }
+  })
+
+  test('do not depend on the batches, and skip what cannot be read', async () => {
+    const [a, b] = [
+      await evaluate(net, source, { crops: 10, batchSize: 3 }),
+      await evaluate([net], source, { crops: 10, batchSize: 64, loaderThreads: 2 }),
+    ]
+    expect(a.confusion).toEqual(b.confusion)
+    expect(a.loss).toBeCloseTo(b.loss, 4)
+    expect(a.skipped).toHaveLength(1)
+    expect(a.samples).toBe(source.length - 1)
+  })
+
+  test('must agree', async () => {
+    using larger = await smallNet(source.classes, { imageSize: 80 })
+    using strange = await smallNet(['ant', 'bee', 'cat'])
+    const refused = (nets: GoogLeNet[], message: RegExp) =>
+      expect(evaluate(nets, source)).rejects.toMatchObject({
+        code: 'ERR_GOOGLENET_OPTION',
+        message: expect.stringMatching(message),
+      })
+    await refused([], /the list is empty/)
+    await refused([net, larger], /imageSize of network 1 is 80, that of network 0 64/)
+    await refused([net, strange], /class 0 of network 1 is "ant", that of network 0 "cat"/)
+    const asked = (options: object) => evaluate(net, source, options)
+    await expect(asked({ crops: 5 })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+    await expect(asked({ crops: 144, resize: 80 })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+    await expect(asked({ quality: 'best' })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+    await expect(asked({ orientation: 'up' })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+  })
+})
 
 describe('an evaluation', () => {
   test('counts what classify answers, picture by picture', async () => {
