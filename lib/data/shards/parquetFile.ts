@@ -75,13 +75,17 @@ export async function readPictures(
 }
 
 function bufferOf(source: ByteSource): AsyncBuffer {
+  const read = async (begin: number, end: number): Promise<ArrayBuffer> => {
+    const bytes = await source.read(begin, end - begin)
+    if (bytes.length < end - begin) throw new Error('it ends early')
+    return new Uint8Array(bytes).buffer
+  }
   return {
     byteLength: source.size,
-    async slice(begin, end = source.size) {
-      const first = begin < 0 ? source.size + begin : begin
-      const bytes = await source.read(first, end - first)
-      if (bytes.length < end - first) throw new Error('it ends early')
-      return new Uint8Array(bytes).buffer
+    slice(begin, end = source.size) {
+      const bytes = read(begin < 0 ? source.size + begin : begin, end)
+      bytes.catch(() => {}) // asked for ahead, it may fail when the reader has already given up
+      return bytes
     },
   }
 }

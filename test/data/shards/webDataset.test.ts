@@ -1,0 +1,236 @@
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { batches } from '../../../lib/data/batches.js'
+import { ImageFolder } from '../../../lib/data/imageFolder.js'
+import { openSharded } from '../../../lib/data/shards/open.js'
+import { pack } from '../../../lib/data/shards/pack.js'
+import { openShards } from '../../../lib/data/shards/webDataset.js'
+import type { DataSet, SampleSource } from '../../../lib/data/source.js'
+import { tarEnd, tarEntry } from '../../../lib/data/tarWriter.js'
+import { drawPicture, placeClasses, temporaryFolder } from '../pictures.js'
+import { reset, serve } from '../remote/server.js'
+
+beforeEach(async () => vi.stubEnv('XDG_CACHE_HOME', await temporaryFolder()))
+afterEach(() => vi.unstubAllEnvs())
+
+/** A tar; what is no text is the picture of that number. */
+const shard = (files: Readonly<Record<string, string | number>>): Buffer =>
+  Buffer.concat([
+    ...Object.entries(files).map(([name, content]) =>
+      tarEntry(name, typeof content === 'string' ? Buffer.from(content) : drawPicture(content, 0, 8)),
+    ),
+    tarEnd,
+  ])
+
+async function place(files: Readonly<Record<string, Buffer>>): Promise<string> {
+  const folder = await temporaryFolder()
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+  return folder
+}
+
+const samples = (source: SampleSource) =>
+  Array.from({ length: source.length }, (_, i) => {
+    const { name, label } = source.sample(i)
+    return [name, source.classes[label]]
+  })
+
+describe('the class of a sample', () => {
+  const shapes: [string, Record<string, string | number>, string[]][] = [
+    ['is the number in .cls', { 'a.jpg': 1, 'a.cls': '2', 'b.cls': '0\n', 'b.png': 2 }, ['2', '0']],
+    ['is the name in .cls', { 'a.jpg': 1, 'a.cls': 'dog', 'b.jpg': 2, 'b.cls': 'cat' }, ['dog', 'cat']],
+    [
+      'is in .json',
+      { 'a.jpg': 1, 'a.json': '{"label": 1}', 'b.jpeg': 2, 'b.json': '{"cls": 0}' },
+      ['1', '0'],
+    ],
+    ['in .cls goes before .json', { 'a.jpg': 1, 'a.json': '{"label": 1}', 'a.cls': '0' }, ['0']],
+    ['is its folder', { 'dog/a.jpg': 1, 'x/cat/a.jpg': 2 }, ['dog', 'cat']],
+    ['may come after all pictures', { 'a.jpg': 1, 'b.jpg': 2, 'b.cls': '1', 'a.cls': '0' }, ['0', '1']],
+    ['is found past other files', { 'a.txt': 'hello', 'a.jpg': 1, README: 'x', 'a.cls': '0' }, ['0']],
+  ]
+  test.each(shapes)('%s', async (_, files, classes) => {
+    const folder = await place({ 'x.tar': shard(files) })
+    const { train } = await openShards(join(folder, 'x.tar'))
+    expect(samples(train).map(([, name]) => name)).toEqual(classes)
+  })
+
+  test.each([
+    ['JSON', '{"a": "cat", "n/b.jpg": "dog"}'],
+    ['lines', 'a.jpg cat\nb, dog\n'],
+  ])('is in a class map of %s, which goes first', async (_, text) => {
+    const folder = await place({ 'x.tar': shard({ 'n/a.jpg': 1, 'n/a.cls': '7', 'n/b.jpg': 2 }) })
+    await writeFile(join(folder, 'map'), text)
+    const { train } = await openShards(folder, { classMap: join(folder, 'map') })
+    expect(samples(train)).toEqual([
+      ['n/a.jpg', 'cat'],
+      ['n/b.jpg', 'dog'],
+    ])
+  })
+
+  test('has the name that is given for its number', async () => {
+    const folder = await place({ 'x.tar': shard({ 'a.jpg': 1, 'a.cls': '1' }) })
+    const { classes, train } = await openShards(folder, { classNames: ['cat', 'dog'] })
+    expect(classes).toEqual(['cat', 'dog'])
+    expect(train.sample(0).label).toBe(1)
+    await expect(openShards(folder, { classNames: ['cat'] })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+    })
+  })
+})
+
+test('lists, folders and parts by their names; the class order is that of all shards', async () => {
+  const folder = await place({
+    'train-00.tar': shard({ 'a.jpg': 1, 'a.cls': 'dog' }),
+    'train-01.tar': shard({ 'b.jpg': 1, 'b.cls': 'cat' }),
+    'imagenet-validation-0.tar': shard({ 'c.jpg': 1, 'c.cls': 'dog' }),
+    'notes.txt': Buffer.from('x'),
+  })
+  const both = [
+    ['a.jpg', 'dog'],
+    ['b.jpg', 'cat'],
+  ]
+  const whole = await openShards(folder)
+  expect(whole.classes).toEqual(['cat', 'dog'])
+  expect(samples(whole.train)).toEqual(both)
+  expect(samples(whole.validation)).toEqual([['c.jpg', 'dog']])
+  const list = await openShards(join(folder, 'train-{00..01}.tar'), { split: { validation: 0.5 } })
+  expect(list.train.length + list.validation.length).toBe(2)
+  const named = await openShards(join(folder, 'train-{00,01}.tar'), {
+    validation: join(folder, 'train-00.tar'),
+  })
+  expect(samples(named.train)).toEqual(both)
+  expect(named.validation.length).toBe(1)
+})
+
+describe('an index', () => {
+  test('is kept beside its shard, used again, and made anew when the shard or the index changes', async () => {
+    const folder = await place({ 'x.tar': shard({ 'a.jpg': 1, 'a.cls': '0' }) })
+    const path = join(folder, 'x.tar')
+    await openShards(path)
+    const index = await readFile(`${path}.samples`)
+    const { mtimeMs } = await stat(`${path}.samples`)
+    await openShards(path)
+    expect((await stat(`${path}.samples`)).mtimeMs).toBe(mtimeMs)
+    for (const at of [0, 9, 20, 48, 60, index.length - 1]) {
+      const damaged = Buffer.from(index)
+      damaged[at]! ^= 0x55
+      await writeFile(`${path}.samples`, damaged)
+      expect(samples((await openShards(path)).train)).toEqual([['a.jpg', '0']])
+      expect(await readFile(`${path}.samples`)).toEqual(index)
+    }
+    await writeFile(path, shard({ 'b.jpg': 1, 'b.cls': '1' }))
+    await utimes(path, 1, 1)
+    expect(samples((await openShards(path)).train)).toEqual([['b.jpg', '1']])
+  })
+
+  test('goes into the cache folder where it cannot be beside the shard', async () => {
+    const folder = await place({ 'x.tar': shard({ 'a.jpg': 1, 'a.cls': '0' }) })
+    await mkdir(join(folder, 'x.tar.samples')) // a folder in its place: root may write everywhere
+    await openShards(join(folder, 'x.tar'))
+    const kept = await readdir(join(process.env.XDG_CACHE_HOME!, 'googlenet/indexes'))
+    expect(kept).toEqual([expect.stringMatching(/x\.tar\.samples$/)])
+  })
+})
+
+describe('refuses', () => {
+  const twice = Buffer.concat([shard({ 'a.jpg': 1 }).subarray(0, -1024), shard({ 'a.jpg': 2, 'a.cls': '0' })])
+  const whole = shard({ 'a.jpg': 1, 'a.cls': '0', 'b.jpg': 2, 'b.cls': '0' })
+  const refused: [string, Buffer, string][] = [
+    ['a picture twice', twice, 'two pictures called "a"'],
+    ['a picture without a class', shard({ 'a.jpg': 1 }), '"a.jpg" has no class'],
+    ['a shard that ends in a picture', whole.subarray(0, 700), 'ends early'],
+    ['a shard that ends between files', whole.subarray(0, -1024), 'no end mark'],
+    ['what is no tar', Buffer.alloc(2048, 'x'), 'not a tar archive'],
+    ['an empty file', Buffer.alloc(0), 'is empty'],
+  ]
+  test.each(refused)('%s', async (_, content, says) => {
+    const folder = await place({ 'x.tar': content })
+    await expect(openShards(folder)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringContaining(says),
+    })
+  })
+
+  test('a folder without shards, a shard that is not there and a list without end', async () => {
+    const folder = await temporaryFolder()
+    await expect(openShards(folder)).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+    await expect(openShards(join(folder, 'x.tar'))).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+    const endless = openShards(join(folder, '{0..999999}{0..999999}.tar'))
+    await expect(endless).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+  })
+})
+
+/** What a pass of training delivers. */
+async function trained(data: DataSet, from = 0) {
+  const delivered: string[] = []
+  const options = { batchSize: 3, imageSize: 8, training: { seed: 5, epoch: 1 }, position: from }
+  for await (const { images, labels, indices, skipped } of batches(data.train, options)) {
+    expect(skipped).toEqual([])
+    const bytes = images.data.length / labels.length
+    for (const [i, label] of labels.entries()) {
+      const pixels = Buffer.from(images.data.subarray(i * bytes, (i + 1) * bytes) as Uint8Array)
+      delivered.push(`${indices[i]} ${label} ${pixels.toString('hex')}`)
+    }
+  }
+  return delivered
+}
+
+describe('over HTTP', () => {
+  async function packed() {
+    const folder = await temporaryFolder()
+    await placeClasses(join(folder, 'pictures'), { cat: 12, dog: 12 })
+    await pack(await ImageFolder.open(join(folder, 'pictures')), join(folder, 'out'), { samplesPerShard: 4 })
+    const names = await readdir(join(folder, 'out'))
+    const files = await Promise.all(
+      names.map(async (name) => [name, await readFile(join(folder, 'out', name))]),
+    )
+    const server = await serve(Object.fromEntries(files))
+    const remote = { cache: join(folder, 'cache'), attempts: 3, backoffSeconds: 0.001, stallSeconds: 1 }
+    return { folder, server, remote }
+  }
+
+  test('a pack gives what the shards give, in the same order, and goes on in the middle of an epoch', async () => {
+    const { server, remote } = await packed()
+    const data = (await openSharded(server.url, { remote }))!
+    expect(server.requests.length).toBe(7)
+    server.faults.push(undefined, reset(1000), reset(10))
+    const whole = await trained(data)
+    const list = (await openSharded(`${server.url}train-{000000..000005}.tar`, { remote }))!
+    expect(await trained(list)).toEqual(whole)
+    expect(await trained(data, 9)).toEqual(whole.slice(9))
+    expect(new Set(whole.map((one) => one.split(' ')[0])).size).toBe(24)
+  })
+
+  test('shards that do not fit into the cache are an error, not a hole', async () => {
+    const { server, remote } = await packed()
+    const data = (await openSharded(server.url, { remote: { ...remote, cacheLimit: 10_000 } }).catch(
+      (e) => e,
+    )) as DataSet | { code: string }
+    const end = 'train' in data ? await trained(data).catch((error) => error) : data
+    expect(end).toMatchObject({
+      code: 'ERR_GOOGLENET_OPTION',
+      message: expect.stringContaining('raise its limit'),
+    })
+  })
+
+  test('a shard that was damaged on the server is named', async () => {
+    const { server, remote } = await packed()
+    const data = (await openSharded(server.url, { remote }))!
+    server.content.get('train-000003.tar')!.fill(0, 600, 700)
+    await expect(trained(data)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(/train-000003\.tar: its MD5 is/),
+    })
+  })
+
+  test('a hostile list of shards leads nowhere else', async () => {
+    const { server, remote } = await packed()
+    const manifest = server.content
+      .get('pack.json')!
+      .toString()
+      .replace('train-000000.tar', '../../secret.tar')
+    server.content.set('pack.json', Buffer.from(manifest))
+    await expect(openSharded(server.url, { remote })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+  })
+})
