@@ -124,7 +124,7 @@ export class GoogLeNet {
       'forward',
       (native) => this.#sized(native, imageSize, () => native.forward(batch, { mode, weights, heads })),
       options.signal,
-      stepsAtOnce(this.options.device),
+      this.#atOnce(imageSize),
     )
     const shape = [batch.shape[0], this.options.classes]
     const [logits, aux1, aux2] = outputs.map((data): Tensor => ({ shape, data }))
@@ -150,7 +150,7 @@ export class GoogLeNet {
     checkLabels(labels, batch.shape[0], classes)
     const call = (native: Network) =>
       this.#sized(native, imageSize, () => native.trainStep(batch, labels, step))
-    return this.#call('trainStep', call, options.signal, stepsAtOnce(this.options.device))
+    return this.#call('trainStep', call, options.signal, this.#atOnce(imageSize))
   }
 
   /** Of the last training step (of the batches accumulated so far), by parameter name. */
@@ -325,6 +325,12 @@ export class GoogLeNet {
       'ERR_GOOGLENET_DISPOSED',
       'the network has been disposed of; create or open another',
     )
+  }
+
+  /** A size's first call runs alone: none may overtake it while the native network is made to take that size. */
+  #atOnce(imageSize: number): number {
+    const isKnown = imageSize === this.options.imageSize || this.#sizes.has(imageSize)
+    return isKnown ? stepsAtOnce(this.options.device) : 1
   }
 
   /** Makes the native network take images of a size, then calls. Calls of one size begin in their order. */
