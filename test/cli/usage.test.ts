@@ -4,7 +4,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
 import { googlenet, jsonLines, remove, start, temporaryFolder } from './command.js'
 
-const commands = ['train', 'evaluate', 'classify', 'demo', 'summary', 'plan', 'bench', 'doctor']
+const commands = [
+  'train',
+  'evaluate',
+  'classify',
+  'demo',
+  'summary',
+  'plan',
+  'bench',
+  'doctor',
+  'inspect',
+  'pack',
+]
 
 let folder = ''
 beforeAll(async () => {
