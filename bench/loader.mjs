@@ -1,18 +1,19 @@
 /**
- * Pictures a second of the loader: photographs of 500 x 375 in, random crops of 224 x 224 out, and torchvision at the
- * same work in the same run, turn by turn.
+ * Pictures a second of the loader: photographs of 500 x 375 in, random crops of 224 x 224 out, and torchvision and
+ * OpenCV at the same work in the same run, turn by turn.
  *
  *   node bench/loader.mjs                                    the loader alone
- *   GOOGLENET_PEER_PYTHON=.../python node bench/loader.mjs   beside torchvision
+ *   GOOGLENET_PEER_PYTHON=.../python node bench/loader.mjs   beside its peers
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { batches } from '../dist/lib/index.js'
 import { Contestant } from './contestant.mjs'
-import { median } from './report.mjs'
+import { median, printLoader } from './report.mjs'
 
 const BATCH = 64
 const ROUNDS = 5
+const PEERS = ['torchvision', 'opencv']
 
 const folder = fileURLToPath(new URL('pictures/', import.meta.url))
 const files = readdirSync(folder)
@@ -27,8 +28,8 @@ const source = {
 }
 
 /** Images a second over at least that many seconds, after the first batch. */
-async function measureOurs(threads, seconds) {
-  const options = { batchSize: BATCH, imageSize: 224, threads, training: { seed: 1, epoch: 0 } }
+async function measureOurs(threads, seconds, quality) {
+  const options = { batchSize: BATCH, imageSize: 224, threads, quality, training: { seed: 1, epoch: 0 } }
   let started
   let images = 0
   for await (const batch of batches(source, options)) {
@@ -45,37 +46,31 @@ async function measureOurs(threads, seconds) {
 }
 
 /**
- * @param {{ python?: string, seconds?: number }} options A Python that has torchvision; seconds of each turn.
- * @returns {Promise<{ name: string, ours: number, peer?: number, ratio?: number }[]>} Medians, in images a second.
+ * @param {{ python?: string, seconds?: number }} options A Python that has the peers; seconds of each turn.
+ * @returns {Promise<{ name: string, ours: number, fast: number, peers: Record<string, number> }[]>} Medians, in images
+ * a second; `fast` is the loader with `quality: 'fast'`.
  */
 export async function benchLoader({ python, seconds = 2 } = {}) {
-  const peer = python && new Contestant('torchvision', [python, `${import.meta.dirname}/peers/loader.py`])
+  const peer = python && new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`])
   const rows = []
   for (const threads of [1, 2]) {
-    const ours = []
-    const theirs = []
-    if (peer) await peer.prepare(threads, { threads, files })
+    const names = peer ? PEERS : []
+    const rates = Object.fromEntries(['ours', 'fast', ...names].map((name) => [name, []]))
+    for (const [id, name] of names.entries()) await peer.prepare(id, { peer: name, threads, files })
     for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await measureOurs(threads, seconds))
-      if (peer) theirs.push(await peer.run(threads, seconds))
+      rates.ours.push(await measureOurs(threads, seconds, 'accurate'))
+      rates.fast.push(await measureOurs(threads, seconds, 'fast'))
+      for (const [id, name] of names.entries()) rates[name].push(await peer.run(id, seconds))
     }
     await peer?.forget()
-    const row = { name: `loader, ${threads} thread${threads > 1 ? 's' : ''}`, ours: median(ours) }
-    rows.push(peer ? { ...row, peer: median(theirs), ratio: median(ours) / median(theirs) } : row)
+    const medians = Object.fromEntries(names.map((name) => [name, median(rates[name])]))
+    const name = `loader, ${threads} thread${threads > 1 ? 's' : ''}`
+    rows.push({ name, ours: median(rates.ours), fast: median(rates.fast), peers: medians })
   }
   peer?.end()
   return rows
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const rows = await benchLoader({ python: process.env.GOOGLENET_PEER_PYTHON })
-  console.log('\nimages a second'.padEnd(22), 'googlenet  torchvision  ratio')
-  for (const { name, ours, peer, ratio } of rows) {
-    const figures = [
-      ours.toFixed(0).padStart(9),
-      peer?.toFixed(0).padStart(11),
-      ratio?.toFixed(2).padStart(5),
-    ]
-    console.log(name.padEnd(21), figures.filter(Boolean).join('  '))
-  }
+  printLoader(await benchLoader({ python: process.env.GOOGLENET_PEER_PYTHON }))
 }

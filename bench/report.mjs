@@ -47,15 +47,22 @@ export function printTables({ machine, versions, cases, memory, loader }) {
     const megabytes = memory.map(({ label, bytes }) => [label, `${(bytes / 1e6).toFixed(0)} MB`])
     print(['peak memory, training, batch 32, fp32', ''], megabytes)
   }
-  if (loader.length > 0) {
-    const rows = loader.map(({ name, ours, peer, ratio }) => [
+  printLoader(loader)
+}
+
+/** What bench/loader.mjs measured, with the ratio to each peer. */
+export function printLoader(rows) {
+  if (rows.length === 0) return
+  const names = Object.keys(rows[0].peers)
+  print(
+    ['images a second', 'googlenet', 'fast', ...names.flatMap((name) => [name, 'ratio'])],
+    rows.map(({ name, ours, fast, peers }) => [
       name,
       ours.toFixed(0),
-      peer?.toFixed(0) ?? '',
-      ratio?.toFixed(2) ?? '',
-    ])
-    print(['images a second', 'googlenet', 'torchvision', 'ratio'], rows)
-  }
+      fast.toFixed(0),
+      ...names.flatMap((peer) => [peers[peer].toFixed(0), (ours / peers[peer]).toFixed(2)]),
+    ]),
+  )
 }
 
 /** Writes the report, of a card where one is named, and returns the file's path. */
