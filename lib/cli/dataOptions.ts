@@ -15,9 +15,16 @@ export interface DataFlags {
 }
 
 export function addDataOptions(command: Command): Command {
+  return addSourceOptions(command).option(
+    '--validation <path>',
+    'the validation pictures or shards, where they are elsewhere',
+  )
+}
+
+/** All but `--validation`. */
+export function addSourceOptions(command: Command): Command {
   return command
     .option('--devkit <path>', "ImageNet's development kit or LOC_val_solution.csv, where it is elsewhere")
-    .option('--validation <path>', 'the validation pictures or shards, where they are elsewhere')
     .option(
       '--class-map <file>',
       'the class of each sample of shards: JSON, or lines with a name and a class',
@@ -34,7 +41,7 @@ export function addDataOptions(command: Command): Command {
 export async function openData(
   path: string,
   { devkit, validation, classMap, cache, cacheLimit }: DataFlags,
-  { json = false, signal, ...options }: OpenOptions & { json?: boolean } = {},
+  { json = false, signal, onEvent, ...options }: OpenOptions & { json?: boolean } = {},
 ): Promise<DataSet> {
   const { openDataSet } = await import('../data/open.js')
   const progress = openProgress(json)
@@ -50,6 +57,7 @@ export async function openData(
         ...(cacheLimit !== undefined && { cacheLimit: cacheLimit * 2 ** 30 }),
       },
       onEvent: (event) => {
+        onEvent?.(event)
         if (event.type !== 'indexing') return
         const { done, total, unit } = event
         const text =

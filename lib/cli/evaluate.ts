@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { withClasses } from '../data/relabel.js'
 import type { SampleSource } from '../data/source.js'
+import { isWordNetId } from '../data/synsets.js'
 import { GoogLeNetError } from '../errors.js'
 import { count, decimal, duration, percent, rate } from '../report/format.js'
 import { table } from '../table.js'
@@ -14,13 +15,14 @@ import {
   pick,
   whole,
 } from './arguments.js'
+import { addDataOptions, type DataFlags, openData } from './dataOptions.js'
 import { openProgress } from './display.js'
 import { networkFacts } from './facts.js'
 import { interruptible } from './interrupt.js'
 import { bar, paint, print, printJson } from './output.js'
 import { writeReport } from './session.js'
 
-interface Flags extends DeviceFlags, JudgingFlags {
+interface Flags extends DeviceFlags, JudgingFlags, DataFlags {
   batchSize: number
   report?: string
   json?: boolean
@@ -33,21 +35,22 @@ export function addEvaluate(program: Command): void {
     .argument('<model>', 'a run folder (its best weights), a weights file or a checkpoint')
     .argument(
       '<data...>',
-      'last the data: a folder with one folder of pictures a class, named as the classes of the network; ' +
+      'last the data, in any form that train takes, its classes named as those of the network; ' +
         'before it further models, whose answers are averaged with the first',
     )
     .option('--batch-size <n>', 'images at once', whole('--batch-size', 1), 32)
     .option('--report <file>', 'write a page with the confusion matrix and the worst mistakes')
-  addDeviceOptions(addJudgingOptions(command))
+  addDeviceOptions(addDataOptions(addJudgingOptions(command)))
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
-Of a data set with train/ and val/ folders, the pictures in val/ are taken.
+Of a data set with a part for validation, such as val/, the pictures of that are taken.
 
 Examples:
   googlenet evaluate run/ other-pictures/
   googlenet evaluate run/ other-pictures/ --report mistakes.html
+  googlenet evaluate run/ ILSVRC2012_img_val.tar --devkit ILSVRC2012_devkit_t12.tar.gz
   googlenet evaluate run-1/ run-2/ run-3/ other-pictures/ --crops 144`,
     )
     .action(evaluateCommand)
@@ -56,21 +59,23 @@ Examples:
 async function evaluateCommand(model: string, rest: string[], flags: Flags): Promise<void> {
   const models = [model, ...rest.slice(0, -1)] as const
   const path = rest.at(-1)!
-  const { ImageFolder } = await import('../data/imageFolder.js')
   const { openNetworks } = await import('./networks.js')
   const { evaluate } = await import('../training/evaluate.js')
-  const data = await ImageFolder.open(path)
+  const json = flags.json === true
+  const data = await interruptible((signal) => openData(path, flags, { json, signal, part: 'validation' }))
+  const left = data.skipped ?? []
   using open = await openNetworks(models, deviceOptions(flags))
   const [net] = open.nets
   const source = relabel(data.validation.length > 0 ? data.validation : data.train, net.options.labels)
-  const progress = openProgress(flags.json === true)
-  const report = await interruptible((signal) =>
+  const progress = openProgress(json)
+  const judged = await interruptible((signal) =>
     evaluate(open.nets, source, {
       ...pick(flags, 'batchSize', 'crops', 'quality', 'orientation'),
       signal,
       onProgress: (done, samples) => progress.update('evaluating', done, samples, ''),
     }).finally(() => progress.clear()),
   )
+  const report = { ...judged, skipped: [...left, ...judged.skipped] }
   if (flags.report) {
     await writeReport(flags.report, net, {
       title: `GoogLeNet on ${path}`,
@@ -109,7 +114,9 @@ export function relabel(source: SampleSource, labels: readonly string[]): Sample
       `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', ...' : ''}`
     throw new GoogLeNetError(
       'ERR_GOOGLENET_DATA',
-      `the network does not know the classes ${some(unknown)}; it knows ${some(labels)}`,
+      `the network does not know the classes ${some(unknown)}; it knows ${some(labels)}${
+        unknown.every(isWordNetId) ? ' (what WordNet IDs are called is in the development kit: --devkit)' : ''
+      }`,
     )
   }
   return withClasses(source, { classes: labels, labels: found as number[] })
@@ -121,9 +128,7 @@ export function printEvaluation(report: EvaluationReport): void {
   print(`${paint('bold', `top-1 ${percent(top1)}`)}, top-5 ${percent(top5)}, loss ${decimal(loss)}`)
   print(`${count(samples)} pictures in ${duration(seconds)}, ${rate(imagesPerSecond)}`)
   if (skipped.length > 0)
-    print(
-      `${count(skipped.length)} pictures could not be read, first ${skipped[0]!.name}: ${skipped[0]!.reason}`,
-    )
+    print(`${count(skipped.length)} could not be used, first ${skipped[0]!.name}: ${skipped[0]!.reason}`)
   if (classes.length > 30) return
   print()
   const rows = report.perClass

@@ -1,9 +1,11 @@
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
+import { GoogLeNetError } from '../errors.js'
 import type { GoogLeNet } from '../network.js'
 import { count, duration, percent } from '../report/format.js'
 import { bestFile } from '../weights/modelFile.js'
-import { addDeviceOptions, addNetworkOptions, deviceOptions, networkOptions } from './arguments.js'
+import { addDeviceOptions, addNetworkOptions, deviceOptions, networkOptions, pick } from './arguments.js'
+import { addSourceOptions, openData } from './dataOptions.js'
 import { loadForFineTuning } from './fineTune.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
@@ -16,19 +18,22 @@ import {
   trainOptions,
 } from './trainOptions.js'
 
+const dataHelp =
+  'a folder with one folder of JPEG or PNG files a class, or with train/ and val/ of such; ImageNet as downloaded ' +
+  "(its archives, their folder, or Kaggle's layout); WebDataset or parquet shards, a packed folder, http(s) addresses"
+
 export function addTrain(program: Command): void {
   const command = program
     .command('train')
     .description('Trains a network on your pictures.')
-    .argument(
-      '<data>',
-      'a folder with one folder of JPEG or PNG files a class, or with train/ and val/ of such',
-    )
+    .argument('[data]', dataHelp)
+    .option('--data <path>', 'the same, as an option')
     .option('--out <folder>', 'the run folder: checkpoints, best weights, report.html', 'run')
     .option('--resume', 'go on with the run in the folder, from its last checkpoint')
     .option('--from <weights>', 'begin with trained weights (fine-tuning); the classes may differ')
   addOptimizerOptions(command)
   addPictureOptions(command)
+  addSourceOptions(command.optionsGroup('Data:'))
   addDeviceOptions(addNetworkOptions(command.optionsGroup('Network and device:')))
   addRunOptions(command)
     .addHelpText(
@@ -42,17 +47,28 @@ Examples:
   googlenet train pictures/ --out run/ --resume
   googlenet train pictures/ --image-size 128 --epochs 60 --schedule cosine --warmup 2 --ema 0.999
   googlenet train mine/ --out mine-run/ --from run/ --lr 0.005 --epochs 10
+  googlenet train /data/imagenet             read in place from ILSVRC2012_img_train.tar, _img_val.tar and the devkit
+  googlenet train --data ILSVRC2012_img_train.tar --validation ILSVRC2012_img_val.tar \\
+    --devkit ILSVRC2012_devkit_t12.tar.gz
   googlenet train pictures/ --json | tee events.jsonl`,
     )
     .action(train)
 }
 
-async function train(path: string, flags: TrainFlags): Promise<void> {
-  const { ImageFolder } = await import('../data/imageFolder.js')
-  const data = await ImageFolder.open(path, {
-    seed: flags.seed,
-    ...(flags.validation > 0 && { split: { validation: flags.validation } }),
-  })
+async function train(argument: string | undefined, flags: TrainFlags): Promise<void> {
+  const path = dataPath(argument, flags.data)
+  const json = flags.json === true
+  const { validation, ...parts } = flags
+  const isShare = typeof validation === 'number'
+  const data = await interruptible((signal) =>
+    openData(path, isShare ? parts : { ...parts, validation }, {
+      ...pick(flags, 'seed', 'onError'),
+      ...(isShare && validation > 0 && { split: { validation } }),
+      json,
+      signal,
+      onEvent: (event) => json && printJson(event),
+    }),
+  )
   using net = await startNetwork(flags, data.classes)
   const result = await interruptible(
     (signal) =>
@@ -63,13 +79,25 @@ async function train(path: string, flags: TrainFlags): Promise<void> {
         title: `GoogLeNet on ${basename(path)}`,
         subtitle: `${count(data.train.length)} pictures in ${data.classes.length} classes, from ${path}`,
         configuration: flags.from ? [['fine-tuned from', flags.from]] : [],
-        json: flags.json === true,
+        json,
       }),
     savingNotice,
   )
   const weights = join(flags.out, bestFile)
-  if (flags.json) printJson({ type: 'result', run: flags.out, weights, report: result.report })
+  if (json) printJson({ type: 'result', run: flags.out, weights, report: result.report })
   else printResult(flags.out, weights, result)
+}
+
+function dataPath(argument: string | undefined, option: string | undefined): string {
+  if (argument !== undefined && option !== undefined) {
+    throw new GoogLeNetError('ERR_GOOGLENET_OPTION', 'the data is named twice: as the argument and by --data')
+  }
+  const path = argument ?? option
+  if (path !== undefined) return path
+  throw new GoogLeNetError(
+    'ERR_GOOGLENET_OPTION',
+    "missing required argument 'data', which --data may name too",
+  )
 }
 
 async function startNetwork(flags: TrainFlags, classes: readonly string[]): Promise<GoogLeNet> {

@@ -14,11 +14,13 @@ import {
   share,
   whole,
 } from './arguments.js'
+import type { DataFlags } from './dataOptions.js'
 
 const schedules = ['constant', 'step', 'linear', 'cosine', 'polynomial'] as const
 
 /** What `train` takes on the command line. */
-export interface TrainFlags extends NetworkFlags, DeviceFlags {
+export interface TrainFlags extends NetworkFlags, DeviceFlags, Omit<DataFlags, 'validation'> {
+  data?: string
   out: string
   resume?: boolean
   from?: string
@@ -36,7 +38,8 @@ export interface TrainFlags extends NetworkFlags, DeviceFlags {
   ema: number
   accumulate: number
   seed: number
-  validation: number
+  /** A share of the pictures, or where those for validation are. */
+  validation: number | string
   area: [number, number]
   aspect: [number, number]
   flip: number
@@ -104,11 +107,19 @@ function stagesOf(text: string): ImageSizeStage[] {
   })
 }
 
+const shareOrPath = (text: string): number | string =>
+  Number.isNaN(Number(text)) ? text : share('--validation')(text)
+
 export function addPictureOptions(command: Command): Command {
   const range = (flags: string, text: string, read: (text: string) => number[]) =>
     new Option(flags, text).argParser(read)
   return addDecodeOptions(command.optionsGroup('Pictures:'))
-    .option('--validation <share>', 'kept for validation if there is no val/', share('--validation'), 0.1)
+    .option(
+      '--validation <share or path>',
+      'kept for validation if there is no val/; or where those pictures are',
+      shareOrPath,
+      0.1,
+    )
     .addOption(
       range(
         '--area <from,to>',

@@ -75,12 +75,11 @@ async function partOf(path: string): Promise<'train' | 'validation' | undefined>
   return undefined
 }
 
-/** What a path is that says what validation pictures show. */
+/** What a path is that says what the classes are, or what validation pictures show. */
 export async function findTruth(path: string): Promise<ImageNetFiles> {
-  if (/\.csv$/i.test(path)) {
-    const mapping = await existing(join(dirname(path), mappingList))
-    return present({ solution: path, mapping })
-  }
+  const beside = (name: string) => existing(join(dirname(path), name))
+  if (/\.csv$/i.test(path)) return present({ solution: path, mapping: await beside(mappingList) })
+  if (/\.txt$/i.test(path)) return present({ mapping: path, solution: await beside(solutionList) })
   const status = await stat(path).catch(() => undefined)
   const found = status?.isDirectory() ? ((await findImageNet(path)) ?? {}) : {}
   const { devkit, mapping, solution } = found

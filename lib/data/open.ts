@@ -82,7 +82,13 @@ async function openFolder(path: string, options: OpenOptions): Promise<DataSet> 
 
 /** The parts that were named go before those that were found. */
 async function withGiven(files: ImageNetFiles, { devkit, validation }: OpenOptions): Promise<ImageNetFiles> {
-  return { ...files, ...(validation && { validation }), ...(devkit && (await findTruth(devkit))) }
+  const { train, validation: found, ...lists } = files
+  const part = validation ?? found
+  return {
+    ...(train && { train }),
+    ...(part && { validation: part }),
+    ...(devkit === undefined ? lists : await findTruth(devkit)),
+  }
 }
 
 function openShards(path: string, options: OpenOptions): Promise<DataSet | undefined> {

@@ -19,6 +19,11 @@ export async function embedMistakes(
 ): Promise<Map<number, string>> {
   const embedded = new Map<number, string>()
   for (const { index } of mistakes) {
+    const isHere = await (source.ready?.([index]) ?? Promise.resolve()).then(
+      () => true,
+      () => false,
+    )
+    if (!isHere) continue
     const picture = source.sample(index).source
     const address = (await embedFile(picture)) ?? (await embedThumbnail(picture, loader))
     if (address) embedded.set(index, address)

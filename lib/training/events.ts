@@ -61,7 +61,7 @@ export type TrainEvent =
       stepsPerEpoch: number
       secondsLeft: number
     } & StepRecord)
-  /** A picture that could not be read, told once. */
+  /** A picture that could not be read, or what else of the data cannot be used, told once. */
   | { type: 'skipped'; name: string; reason: string }
   | { type: 'validating'; epoch: number; done: number; samples: number }
   | ({ type: 'epoch'; report?: EvaluationReport } & EpochRecord)

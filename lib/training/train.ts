@@ -87,6 +87,7 @@ class Training {
     const loader = openLoader(checkPictureChannels(this.#net.options.channels), loaderThreads, this.#options)
     try {
       yield this.#startEvent(resumed)
+      yield* this.#tell(this.#data.skipped ?? [])
       yield* this.#runEpochs(loader)
     } finally {
       loader.dispose()
@@ -225,7 +226,7 @@ class Training {
     yield* this.#report()
   }
 
-  *#tell(skipped: Batch['skipped']): Generator<TrainEvent> {
+  *#tell(skipped: Readonly<Batch['skipped']>): Generator<TrainEvent> {
     for (const picture of skipped) {
       if (this.#told.has(picture.name)) continue
       this.#told.add(picture.name)

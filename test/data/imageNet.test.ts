@@ -52,6 +52,10 @@ const forms: [form: string, open: () => Promise<DataSet>][] = [
   ["Kaggle's folder of pictures", () => openDataSet(at('kaggle/ILSVRC/Data/CLS-LOC'))],
   ['class folders', () => openDataSet(at('folders'))],
   ['class folders and the devkit', () => openDataSet(at('folders'), { devkit: at('archives', devkit) })],
+  [
+    'class folders and a mapping',
+    () => openDataSet(at('folders'), { devkit: at('kaggle/LOC_synset_mapping.txt') }),
+  ],
   ['WebDataset shards', () => openDataSet(at('shards'), { classNames: wordNetIds })],
 ]
 
