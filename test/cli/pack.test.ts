@@ -36,7 +36,7 @@ test('Ctrl-C ends it, and the same command goes on', async () => {
   const args = ['pack', join(folder, 'set'), out, '--shard-size', '1']
   const { child, ended } = start(args)
   const poll = setInterval(async () => {
-    const names = await readdir(out).catch(() => [])
+    const names = await readdir(out).catch((): string[] => [])
     if (names.includes('train-000003.tar')) child.kill('SIGINT')
   }, 1)
   const { code, stderr } = await ended
