@@ -17,7 +17,7 @@ export type { DataEvent } from './archive.js'
 export interface OpenOptions extends ImageFolderOptions, ClassOptions {
   /** Of ImageNet: the development kit or LOC_val_solution.csv, where it is not beside the pictures. */
   devkit?: string
-  /** Of ImageNet or shards: the validation part, where it is elsewhere. */
+  /** The validation part, where it is elsewhere; for shards these too. */
   validation?: string
   /** Opens no more than it takes to evaluate: the archive of training pictures needs no index then. */
   part?: 'validation'
@@ -70,14 +70,19 @@ async function open(path: string, options: OpenOptions): Promise<DataSet> {
 }
 
 async function openFolder(path: string, options: OpenOptions): Promise<DataSet> {
-  const files = await findImageNet(path, options.devkit !== undefined)
+  const { devkit, validation } = options
+  const files = await findImageNet(path, devkit !== undefined || validation !== undefined)
   if (files) return openImageNet(await withGiven(files, options), options)
-  const { folders, pictures } = await listFolder(path)
-  if (options.devkit !== undefined) {
+  if (devkit !== undefined) {
+    const { folders, pictures } = await listFolder(path)
     const part = folders.length === 0 && pictures.length > 0 ? { validation: path } : { train: path }
     return openImageNet(await withGiven(part, options), options)
   }
-  return (await openShards(path, options)) ?? ImageFolder.open(path, options)
+  const data = await openShards(path, options)
+  if (data) return data
+  return validation === undefined
+    ? ImageFolder.open(path, options)
+    : openImageNet({ train: path, validation }, options)
 }
 
 /** The parts that were named go before those that were found. */

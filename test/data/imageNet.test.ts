@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/p
 import { basename, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PictureSource } from '../../binding.js'
+import { type BatchesOptions, batches } from '../../lib/data/batches.js'
 import { type DataEvent, openDataSet } from '../../lib/data/open.js'
 import type { DataSet, SampleSource } from '../../lib/data/source.js'
 import { evaluate } from '../../lib/training/evaluate.js'
@@ -99,6 +100,68 @@ describe.each(forms)('%s', (form, open) => {
   })
 })
 
+test('a pass over the archives is the same for any threads, ranks and place of its start', async () => {
+  const { train } = await openDataSet(at('archives'))
+  const options = { batchSize: 4, imageSize: 32, training: { seed: 5, epoch: 2 } }
+  const pass = async (more: Partial<BatchesOptions>) => {
+    const all = []
+    for await (const batch of batches(train, { ...options, ...more })) all.push(batch)
+    return all
+  }
+  const alone = await pass({ threads: 1 })
+  expect(alone.flatMap(({ indices }) => [...indices]).sort((a, b) => a - b)).toEqual([...Array(24).keys()])
+  expect(await pass({ threads: 3, prefetch: 4 })).toEqual(alone)
+  expect(await pass({ threads: 2, position: 8 })).toEqual(alone.slice(2))
+  const pixels = new Map<number, Uint8Array>()
+  for (const { images, indices } of alone) {
+    for (const [i, index] of indices.entries()) {
+      pixels.set(index, Uint8Array.from(images.data.subarray(i * 3072, (i + 1) * 3072)))
+    }
+  }
+  for (const rank of [0, 1, 2]) {
+    for (const { images, indices } of await pass({ rank, ranks: 3, batchSize: 2 })) {
+      for (const [i, index] of indices.entries()) {
+        expect(Uint8Array.from(images.data.subarray(i * 3072, (i + 1) * 3072))).toEqual(pixels.get(index))
+        pixels.delete(index)
+      }
+    }
+  }
+  expect(pixels.size).toBe(0)
+})
+
+test('an archive that is cut off or goes during a pass costs its pictures alone, each named', async () => {
+  const archive = at('vanishing.tar')
+  await cp(at('archives', trainArchive), archive)
+  const { train } = await openDataSet(archive)
+  const kept = train.sample(20).source as { offset: number }
+  await truncate(archive, kept.offset)
+  const skipped: string[] = []
+  let read = 0
+  for await (const batch of batches(train, { batchSize: 5, imageSize: 32 })) {
+    skipped.push(...batch.skipped.map(({ name }) => name))
+    read += batch.labels.length
+  }
+  const lost = Array.from({ length: train.length }, (_, i) => train.sample(i)).filter(
+    ({ source }) => (source as { offset: number }).offset >= kept.offset,
+  )
+  expect(skipped).toEqual(lost.map(({ name }) => name))
+  expect(read).toBe(train.length - lost.length)
+  expect(read).toBeGreaterThan(0)
+  await rm(archive)
+  const gone = batches(train, { batchSize: 5, imageSize: 32 })
+  await expect(
+    gone
+      .next()
+      .then(() => gone.next())
+      .then(async () => {
+        for await (const _ of gone);
+      }),
+  ).rejects.toMatchObject({
+    code: 'ERR_GOOGLENET_DATA',
+    message: expect.stringMatching(/none of the 24 pictures could be read/),
+  })
+})
+
 test('names are saved with the weights', async () => {
   const { classes } = await openDataSet(at('archives'))
   using net = await smallNet(classes)
@@ -160,6 +223,16 @@ describe('parts', () => {
     })
     expect(data.classes).toEqual(labels)
     expect((await seen(data.validation)).map(({ label }) => label)).toEqual(validationLabels)
+  })
+
+  test('of other pictures than ImageNet may be elsewhere too', async () => {
+    const { classes, train, validation } = await openDataSet(at('folders/train'), {
+      validation: at('folders/val'),
+    })
+    const reference = await openDataSet(at('folders'))
+    expect(classes).toEqual(wordNetIds)
+    expect(await seen(train)).toEqual(await seen(reference.train))
+    expect(await seen(validation)).toEqual(await seen(reference.validation))
   })
 
   test('without ground truth the validation archive is not used, and that is said', async () => {
