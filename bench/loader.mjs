@@ -1,13 +1,15 @@
 /**
  * Pictures a second of the loader: photographs of 500 x 375 in, random crops of 224 x 224 out, and torchvision and
- * OpenCV at the same work in the same run, turn by turn.
+ * OpenCV at the same work in the same run, turn by turn; and the same photographs packed (`googlenet pack`).
  *
  *   node bench/loader.mjs                                    the loader alone
  *   GOOGLENET_PEER_PYTHON=.../python node bench/loader.mjs   beside its peers
  */
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { batches } from '../dist/lib/index.js'
+import { batches, openDataSet, pack } from '../dist/lib/index.js'
 import { Contestant } from './contestant.mjs'
 import { median, printLoader } from './report.mjs'
 
@@ -15,24 +17,37 @@ const BATCH = 64
 const ROUNDS = 5
 const PEERS = ['torchvision', 'opencv']
 
-const folder = fileURLToPath(new URL('pictures/', import.meta.url))
-const files = readdirSync(folder)
+const pictures = fileURLToPath(new URL('pictures/', import.meta.url))
+const files = readdirSync(pictures)
   .filter((name) => name.endsWith('.jpg'))
-  .map((name) => `${folder}${name}`)
+  .map((name) => `${pictures}${name}`)
 
-/** The photographs again and again: a pass that doesn't end while it is measured. */
-const source = {
+const photographs = {
   classes: ['photograph'],
+  length: files.length,
+  sample: (index) => ({ source: files[index], label: 0, name: files[index] }),
+}
+
+/** The samples again and again: a pass that doesn't end while it is measured. */
+const endless = (source) => ({
+  classes: source.classes,
   length: 2 ** 30,
-  sample: (index) => ({ source: files[index % files.length], label: 0, name: files[index % files.length] }),
+  sample: (index) => source.sample(index % source.length),
+})
+
+/** The photographs as `googlenet pack` writes them by default. */
+async function packed(folder) {
+  const none = { ...photographs, length: 0 }
+  await pack({ classes: photographs.classes, train: photographs, validation: none }, folder)
+  return (await openDataSet(folder)).train
 }
 
 /** Images a second over at least that many seconds, after the first batch. */
-async function measureOurs(threads, seconds, quality) {
+async function measureOurs(source, threads, seconds, quality = 'accurate') {
   const options = { batchSize: BATCH, imageSize: 224, threads, quality, training: { seed: 1, epoch: 0 } }
   let started
   let images = 0
-  for await (const batch of batches(source, options)) {
+  for await (const batch of batches(endless(source), options)) {
     if (batch.skipped.length > 0) throw new Error(`${batch.skipped[0].name}: ${batch.skipped[0].reason}`)
     if (started === undefined) {
       started = performance.now()
@@ -47,27 +62,32 @@ async function measureOurs(threads, seconds, quality) {
 
 /**
  * @param {{ python?: string, seconds?: number }} options A Python that has the peers; seconds of each turn.
- * @returns {Promise<{ name: string, ours: number, fast: number, peers: Record<string, number> }[]>} Medians, in images
- * a second; `fast` is the loader with `quality: 'fast'`.
+ * @returns {Promise<{ name: string, ours: number, fast: number, packed: number, peers: Record<string, number> }[]>} Medians, in images
+ * a second; `fast` is the loader with `quality: 'fast'`, `packed` the same photographs from a pack.
  */
 export async function benchLoader({ python, seconds = 2 } = {}) {
   const peer = python && new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`])
+  const folder = mkdtempSync(join(tmpdir(), 'googlenet-bench-'))
+  const shards = await packed(folder)
   const rows = []
   for (const threads of [1, 2]) {
     const names = peer ? PEERS : []
-    const rates = Object.fromEntries(['ours', 'fast', ...names].map((name) => [name, []]))
+    const rates = Object.fromEntries(['ours', 'fast', 'packed', ...names].map((name) => [name, []]))
     for (const [id, name] of names.entries()) await peer.prepare(id, { peer: name, threads, files })
     for (let round = 0; round < ROUNDS; round++) {
-      rates.ours.push(await measureOurs(threads, seconds, 'accurate'))
-      rates.fast.push(await measureOurs(threads, seconds, 'fast'))
+      rates.ours.push(await measureOurs(photographs, threads, seconds))
+      rates.fast.push(await measureOurs(photographs, threads, seconds, 'fast'))
+      rates.packed.push(await measureOurs(shards, threads, seconds))
       for (const [id, name] of names.entries()) rates[name].push(await peer.run(id, seconds))
     }
     await peer?.forget()
     const medians = Object.fromEntries(names.map((name) => [name, median(rates[name])]))
     const name = `loader, ${threads} thread${threads > 1 ? 's' : ''}`
-    rows.push({ name, ours: median(rates.ours), fast: median(rates.fast), peers: medians })
+    const [ours, fast, fromPack] = [rates.ours, rates.fast, rates.packed].map(median)
+    rows.push({ name, ours, fast, packed: fromPack, peers: medians })
   }
   peer?.end()
+  rmSync(folder, { recursive: true })
   return rows
 }
 

@@ -55,11 +55,12 @@ export function printLoader(rows) {
   if (rows.length === 0) return
   const names = Object.keys(rows[0].peers)
   print(
-    ['images a second', 'googlenet', 'fast', ...names.flatMap((name) => [name, 'ratio'])],
-    rows.map(({ name, ours, fast, peers }) => [
+    ['images a second', 'googlenet', 'fast', 'packed', ...names.flatMap((name) => [name, 'ratio'])],
+    rows.map(({ name, ours, fast, packed, peers }) => [
       name,
       ours.toFixed(0),
       fast.toFixed(0),
+      packed.toFixed(0),
       ...names.flatMap((peer) => [peers[peer].toFixed(0), (ours / peers[peer]).toFixed(2)]),
     ]),
   )
