@@ -22,7 +22,7 @@ export async function openSharded(path: string, options: ShardOptions = {}): Pro
   if (names.every((name) => isParquet(file(name)))) return openParquet(names, options)
   if (names.every((name) => isTar(file(name)))) return openShards(path, options)
   if (names.length > 1) return undefined
-  if (isUrl(path)) return openRemotePack(path, await openRemote(options.remote))
+  if (isUrl(path)) return openRemotePack(path, await openRemote(options.remote), options.signal)
   return openFolder(path, options)
 }
 

@@ -1,9 +1,10 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GoogLeNetError } from '../../errors.js'
-import type { CachedFile, DiskCache } from '../remote/diskCache.js'
-import { fetchWhole, type HttpOptions } from '../remote/http.js'
+import type { CachedFile } from '../remote/diskCache.js'
+import { fetchWhole } from '../remote/http.js'
 import type { DataSet, SampleSource } from '../source.js'
+import { mapAtOnce } from './atOnce.js'
 import {
   indexName,
   manifestName,
@@ -16,6 +17,8 @@ import {
 import { decodeShardIndex, type ShardIndex } from './shardIndex.js'
 import { type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
+/** Indexes that are read at once. */
+const openedAtOnce = 8
 const mostManifestBytes = 256 * 2 ** 20
 
 /**
@@ -45,22 +48,30 @@ export async function openPacked(folder: string): Promise<DataSet> {
  *
  * @throws ERR_GOOGLENET_IO, ERR_GOOGLENET_DATA.
  */
-export async function openRemotePack(url: string, remote: RemoteShards): Promise<DataSet> {
+export async function openRemotePack(
+  url: string,
+  remote: RemoteShards,
+  signal?: AbortSignal,
+): Promise<DataSet> {
   const base = new URL(url.endsWith(manifestName) ? '.' : url.endsWith('/') ? url : `${url}/`, url)
   const address = (name: string) => Object.assign(new URL(name, base), { search: new URL(url).search }).href
   const { cache, http } = remote
-  const text = await fetchWhole(address(manifestName), mostManifestBytes, http)
+  const text = await fetchWhole(address(manifestName), mostManifestBytes, http, signal)
   const manifest = checkComplete(parseManifest(text.toString('utf8'), url), url)
   const open = async (shard: PackedShard) => {
     const file = { url: address(shard.name), size: shard.bytes, md5: shard.md5 }
     const index = { url: address(indexName(shard)), size: shard.index.bytes, md5: shard.index.md5 }
-    return { path: cache.pathOf(file), remote: file, index: await fetchIndex(cache, index, http) }
+    return { path: cache.pathOf(file), remote: file, index: await fetchIndex(remote, index, signal) }
   }
   return openParts(manifest, open, remote)
 }
 
-async function fetchIndex(cache: DiskCache, file: CachedFile, http: HttpOptions): Promise<ShardIndex> {
-  await cache.obtain([file], http)
+async function fetchIndex(
+  { cache, http }: RemoteShards,
+  file: CachedFile,
+  signal?: AbortSignal,
+): Promise<ShardIndex> {
+  await cache.obtain([file], http, signal)
   return decodeShardIndex(await readFile(cache.pathOf(file)), file.url)
 }
 
@@ -70,11 +81,10 @@ async function openParts(
   remote?: RemoteShards,
 ): Promise<DataSet> {
   const part = async (name: PackPart): Promise<SampleSource> => {
-    const shards: Shard[] = []
-    for (const packed of manifest.parts[name]) {
+    const shards = await mapAtOnce(manifest.parts[name], openedAtOnce, async (packed): Promise<Shard> => {
       const shard = await open(packed)
-      shards.push({ ...shard, labels: labelsOf(shard, manifest.classes.length) })
-    }
+      return { ...shard, labels: labelsOf(shard, manifest.classes.length) }
+    })
     return ShardSource.of(manifest, shards, remote)
   }
   const train = await part('train')

@@ -6,6 +6,7 @@ import { type CachedFile, DiskCache } from '../remote/diskCache.js'
 import { describeRemote, type HttpOptions } from '../remote/http.js'
 import type { DataSet, SampleSource } from '../source.js'
 import { Subset, splitByClass } from '../split.js'
+import { mapAtOnce } from './atOnce.js'
 import { type ClassOptions, type IndexedShard, labelSamples } from './classes.js'
 import { openRemoteIndex, openShardIndex } from './indexCache.js'
 import { expandShards, isUrl, partShards } from './shardNames.js'
@@ -31,7 +32,7 @@ export interface ShardOptions extends ClassOptions {
   signal?: AbortSignal
 }
 
-/** Remote shards that are indexed at once. */
+/** Shards that are indexed at once. */
 const indexedAtOnce = 4
 
 /**
@@ -100,20 +101,14 @@ async function openIndexes(
   remote: RemoteShards | undefined,
   { onProgress, signal }: ShardOptions,
 ): Promise<OpenedShard[]> {
-  const opened = new Array<OpenedShard>(names.length)
-  let next = 0
   let done = 0
-  const work = async () => {
-    for (let i = next++; i < names.length; i = next++) {
-      const name = names[i]!
-      opened[i] = isUrl(name)
-        ? await openRemoteShard(name, remote!, signal)
-        : await openLocalShard(name, signal)
-      onProgress?.(++done, names.length)
-    }
-  }
-  await Promise.all(Array.from({ length: indexedAtOnce }, work))
-  return opened
+  return mapAtOnce(names, indexedAtOnce, async (name) => {
+    const shard = isUrl(name)
+      ? await openRemoteShard(name, remote!, signal)
+      : await openLocalShard(name, signal)
+    onProgress?.(++done, names.length)
+    return shard
+  })
 }
 
 const openLocalShard = async (path: string, signal?: AbortSignal): Promise<OpenedShard> => ({
