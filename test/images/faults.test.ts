@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { crc32, deflateSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PictureSource } from '../../binding.js'
@@ -196,6 +197,23 @@ describe('a damaged picture has a reason', () => {
     expect(data).toHaveLength(positions.length * 20 * 20 * 3)
     for (const { reason } of failures) expect(reason).toMatch(/^(is|has|ends|needs) /)
   })
+})
+
+it('what the fuzzers keep is decoded or has a reason, and the process lives', async () => {
+  const folder = fileURLToPath(new URL('../fuzz/corpus/', import.meta.url))
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const files = names.map((name) => join(folder, name)).filter((path) => statSync(path).isFile())
+  expect(files.length).toBeGreaterThan(100)
+  const pictures = files.map((source, index) => ({ source, index }))
+  const crops = { kind: 'crops', size: 20, scales: [24], squares: true } as const
+  for (const transform of [training(20), crops]) {
+    for (const quality of ['accurate', 'fast'] as const) {
+      const loader = openLoader(2, 3, { quality, orientation: 'apply' })
+      const { positions, failures } = await loader.decode(pictures, transform)
+      expect(positions.length + failures.length).toBe(files.length)
+      for (const { reason } of failures) expect(reason).toMatch(/^(is|has|ends|needs|takes) /)
+    }
+  }
 })
 
 /** A PNG that says it is so large, with one pixel's data. */
