@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parquetWriteFile } from 'hyparquet-writer'
 import { packageRoot } from '../../lib/packageRoot.js'
 
 /** Drawings that come along stand for ImageNet's classes; the numbers are those of the fixture's development kit. */
@@ -28,7 +29,8 @@ const tar = (out: string, from: string, ...members: string[]): void => {
 
 /**
  * A small ImageNet in every form, each a folder: `archives` as downloaded, `kaggle`, `flat` (class folders, and a
- * folder of validation pictures beside the devkit), `folders` (sorted) and `shards` (WebDataset).
+ * folder of validation pictures beside the devkit), `folders` (sorted), `shards` (WebDataset) and `parquet`
+ * (Hugging Face).
  */
 export async function makeIlsvrc(folder: string): Promise<void> {
   const train = join(folder, 'folders/train')
@@ -53,6 +55,7 @@ export async function makeIlsvrc(folder: string): Promise<void> {
   await cp(join(folder, 'archives', devkit), join(folder, 'flat', devkit))
   await makeKaggle(join(folder, 'kaggle'), train, flat)
   await makeShards(join(folder, 'shards'), train, flat)
+  await makeParquet(join(folder, 'parquet'), train, flat)
 }
 
 async function drawingsOf(part: string, name: string): Promise<string[]> {
@@ -112,4 +115,33 @@ async function makeShards(out: string, train: string, flat: string): Promise<voi
     held.push(...(await place(validationName(i), join(flat, `${validationName(i)}.JPEG`), label)))
   }
   tar(join(out, 'val-000.tar'), members, ...held)
+}
+
+/** Pictures and labels as the Hub has them, in row groups of a few. */
+async function makeParquet(out: string, train: string, flat: string): Promise<void> {
+  await mkdir(out, { recursive: true })
+  const trained: { path: string; label: number }[] = []
+  for (const [label, wnid] of wordNetIds.entries()) {
+    const files = (await readdir(join(train, wnid))).sort()
+    trained.push(...files.map((file) => ({ path: join(train, wnid, file), label })))
+  }
+  const held = shown.map((label, i) => ({ path: join(flat, `${validationName(i)}.JPEG`), label }))
+  for (const [name, rows] of Object.entries({ train: trained, validation: held })) {
+    const pictures = await Promise.all(rows.map(async ({ path }) => ({ bytes: await readFile(path), path })))
+    parquetWriteFile({
+      filename: join(out, `${name}-00000-of-00001.parquet`),
+      columnData: [
+        { name: 'image', data: pictures },
+        { name: 'label', data: rows.map(({ label }) => BigInt(label)) },
+      ],
+      schema: [
+        { name: 'schema', num_children: 2 },
+        { name: 'image', num_children: 2, repetition_type: 'OPTIONAL' },
+        { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+        { name: 'path', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+        { name: 'label', type: 'INT64', repetition_type: 'OPTIONAL' },
+      ],
+      rowGroupSize: 7,
+    })
+  }
 }

@@ -6,8 +6,8 @@ export const orderWindow = 8
 /**
  * Order of an epoch for what is slow to seek: blocks of samples (shards, row groups) come in an order of their own,
  * and within a window of some consecutive blocks the samples are mixed. At any time only two windows of blocks need be
- * at hand. Like EpochOrder a permutation that is a pure function of its arguments, of which any place is found at
- * once.
+ * at hand; where one window holds all blocks, the order is EpochOrder's. Like that a permutation that is a pure function
+ * of its arguments, of which any place is found at once.
  */
 export class WindowOrder {
   readonly length: number
@@ -20,17 +20,20 @@ export class WindowOrder {
   /** Index of the first sample of each block, with the total last. */
   readonly #starts: Float64Array
   readonly #inWindow = new Map<number, EpochOrder>()
+  readonly #whole: EpochOrder | undefined
 
   /** @param starts index of the first sample of each block, and the count of all samples. */
   constructor(seed: number, epoch: number, starts: Float64Array, window = orderWindow) {
     const count = starts.length - 1
-    const order = new EpochOrder(hash(seed, 1), epoch, count)
+    const order =
+      count > window ? new EpochOrder(hash(seed, 1), epoch, count) : { at: (place: number) => place }
     this.length = starts[count]!
     this.#seed = seed
     this.#epoch = epoch
     this.#window = window
     this.#starts = starts
     this.#blocks = Uint32Array.from({ length: count }, (_, place) => order.at(place))
+    this.#whole = count <= window ? new EpochOrder(seed, epoch, this.length) : undefined
     this.#before = new Float64Array(count + 1)
     for (const [place, block] of this.#blocks.entries()) {
       this.#before[place + 1] = this.#before[place]! + starts[block + 1]! - starts[block]!
@@ -39,6 +42,7 @@ export class WindowOrder {
 
   /** Index of the sample at a position, 0 <= position < length. */
   at(position: number): number {
+    if (this.#whole) return this.#whole.at(position)
     const first = lastNotAbove(this.#before, position)
     const window = first - (first % this.#window)
     const begin = this.#before[window]!
@@ -50,12 +54,10 @@ export class WindowOrder {
   #mix(window: number): EpochOrder {
     const made = this.#inWindow.get(window)
     if (made) return made
-    const end = Math.min(window + this.#window, this.#blocks.length)
-    const order = new EpochOrder(
-      hash(this.#seed, 2, window),
-      this.#epoch,
-      this.#before[end]! - this.#before[window]!,
-    )
+    const count = this.#blocks.length
+    const end = Math.min(window + this.#window, count)
+    const seed = count > this.#window ? hash(this.#seed, 2, window) : this.#seed
+    const order = new EpochOrder(seed, this.#epoch, this.#before[end]! - this.#before[window]!)
     this.#inWindow.set(window, order)
     return order
   }

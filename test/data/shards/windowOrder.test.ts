@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { EpochOrder } from '../../../lib/data/order.js'
 import { WindowOrder } from '../../../lib/data/shards/windowOrder.js'
 
 const starts = Float64Array.from([0, 5, 5, 12, 13, 40, 47, 50, 90, 91, 100])
@@ -22,6 +23,11 @@ test('depends on seed and epoch, and on nothing else', () => {
   expect([99, 3, 50].map((position) => order.at(position))).toEqual([99, 3, 50].map((p) => visited(1, 2)[p]))
 })
 
+test('is the order of sources that are fast where one window holds all', () => {
+  const order = new EpochOrder(4, 1, 100)
+  expect(visited(4, 1, 10)).toEqual(Array.from({ length: 100 }, (_, position) => order.at(position)))
+})
+
 test('reads each block in one stretch, no more than two windows of blocks at a time', () => {
   const blocks = visited(7, 0).map(blockOf)
   for (let position = 0; position < 100; position++) {
@@ -36,4 +42,9 @@ test('mixes the samples of the blocks in a window', () => {
   const blocks = visited(7, 0, 10).map(blockOf)
   const changes = blocks.filter((block, i) => i > 0 && block !== blocks[i - 1]).length
   expect(changes).toBeGreaterThan(40)
+})
+
+test('is that of everything where one window holds all blocks', () => {
+  const order = new EpochOrder(7, 3, 100)
+  expect(visited(7, 3, 10)).toEqual(Array.from({ length: 100 }, (_, position) => order.at(position)))
 })
