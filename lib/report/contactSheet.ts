@@ -49,7 +49,7 @@ function figures({ parts, classes, imbalance, broken, shortSide, inspected }: In
     ['Broken', count(broken.length), `of ${count(inspected)} decoded`],
   ]
   if (shortSide)
-    cards.push(['Shorter side', `${count(shortSide.median)} px`, `${range(shortSide)}, the middle one above`])
+    cards.push(['Shorter side', `${count(shortSide.median)} px`, `the median; ${range(shortSide)}`])
   return html`<dl class="figures">${cards.map(
     ([name, value, note]) =>
       html`<div class="card"><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`,

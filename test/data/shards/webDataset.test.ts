@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { batches } from '../../../lib/data/batches.js'
 import { ImageFolder } from '../../../lib/data/imageFolder.js'
@@ -175,6 +176,27 @@ async function trained(data: DataSet, from = 0) {
   }
   return delivered
 }
+
+test('one seed gives the same samples from parquet, from tars and from tars over HTTP', async () => {
+  const fixtures = fileURLToPath(new URL('fixtures/', import.meta.url))
+  const parquet = (await openSharded(join(fixtures, 'train-0000{0,1}-of-00002.parquet')))!
+  const indices = Array.from({ length: parquet.train.length }, (_, i) => i)
+  await parquet.train.ready!(indices)
+  const entries = indices.flatMap((i) => {
+    const { source, label } = parquet.train.sample(i)
+    return [tarEntry(`${i}.png`, source as Uint8Array), tarEntry(`${i}.cls`, Buffer.from(String(label)))]
+  })
+  const files = {
+    '0.tar': Buffer.concat([...entries.slice(0, 14), tarEnd]),
+    '1.tar': Buffer.concat([...entries.slice(14), tarEnd]),
+  }
+  const whole = await trained(parquet)
+  expect(whole.length).toBe(15)
+  expect(await trained(await openShards(await place(files)))).toEqual(whole)
+  const server = await serve(files)
+  const remote = { cache: await temporaryFolder() }
+  expect(await trained(await openShards(`${server.url}{0..1}.tar`, { remote }))).toEqual(whole)
+})
 
 describe('over HTTP', () => {
   async function packed() {
