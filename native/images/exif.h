@@ -16,8 +16,8 @@ struct Orientation {
 
   /// The stored picture's extent from the seen one's, and the other way round.
   Extent turned(Extent extent) const { return transpose ? Extent{extent.height, extent.width} : extent; }
-  /// Where a box of the picture seen lies in the one stored.
-  Box stored(Box seen, Extent stored_picture) const;
+  /// Where a box of the picture seen lies in the one stored, whose extent is given.
+  Box stored(Box box, Extent picture) const;
 };
 
 /// Of a whole file. Upright where the file says nothing, or nothing sensible.

@@ -78,6 +78,24 @@ describe('a run', () => {
     expect(text.stdout).toMatch(/^top-1 [\d.]+ %, top-5 100\.0 %, loss/m)
   })
 
+  test('answers with others and by many crops', async () => {
+    const two = join(folder, 'two')
+    const judging = ['--crops', '10', '--quality', 'fast', '--orientation', 'apply', '--json']
+    const evaluated = await run(['evaluate', 'run', 'run', two, ...judging])
+    expect(evaluated.stderr).toBe('')
+    const [report] = jsonLines(evaluated)
+    expect(report).toMatchObject({ samples: 10, crops: 10, models: ['run', 'run'] })
+    const [alone] = jsonLines(await run(['evaluate', 'run', two, ...judging]))
+    expect(report!.confusion).toEqual(alone!.confusion)
+    const [name] = await readdir(join(two, 'clock'))
+    const classified = await run(['classify', 'run', join(two, 'clock', name!), '--with', 'run', ...judging])
+    const [{ pictures }] = jsonLines(classified) as unknown as [{ pictures: { predictions: object[] }[] }]
+    expect(pictures[0]!.predictions).toHaveLength(3)
+    const wrong = await run(['evaluate', 'run', two, '--crops', '12'])
+    expect(wrong.code).not.toBe(0)
+    expect(wrong.stderr).toContain('crops must be 1, 10 or 144, found 12')
+  })
+
   test('is described by summary', async () => {
     const [summary] = jsonLines(await run(['summary', 'run', '--json']))
     expect(summary).toMatchObject({ classes: 3, input: [3, 64, 64] })
@@ -108,6 +126,24 @@ test('--json prints events and the result as JSON lines, and nothing else', asyn
     new Set(['start', 'step', 'skipped', 'validating', 'epoch', 'checkpoint', 'end', 'result']),
   )
   expect(ended.stderr).toBe('')
+})
+
+test('distortions, and other sizes of images first', async () => {
+  const args = ['--jitter', '0.4,0.4,0.4,0.1', '--lighting', '0.1', '--interpolation', 'random']
+  const sizes = ['--progressive', '1:80', '--epochs', '2', '--out', 'progressive']
+  const { code, stderr } = await run(['train', 'pictures', ...quick, ...args, ...sizes, '--json'])
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+  const report = await readFile(join(folder, 'progressive/report.html'), 'utf8')
+  for (const fact of ['80 until epoch 1', 'deviation 0.1', 'random']) expect(report).toContain(fact)
+  for (const [wrong, says] of [
+    ['80', '--progressive'],
+    ['1:8', 'imageSize[0].imageSize'],
+  ] as const) {
+    const refused = await run(['train', 'pictures', ...quick, '--progressive', wrong, '--out', 'none'])
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain(says)
+  }
 })
 
 test('--on-error throw ends at the first picture that cannot be read', async () => {
