@@ -197,7 +197,14 @@ export class DiskCache {
   }
 }
 
-const describe = ({ url, size, etag }: CachedFile): RemoteFile => ({ url, size, ...(etag ? { etag } : {}) })
+/** What tells this state of a file from others. */
+const describe = ({ url, size, etag, modified, md5 }: CachedFile): object => ({
+  url,
+  size,
+  etag,
+  modified,
+  md5,
+})
 
 /** Whether what lies there belongs to this state of the file. */
 async function isDescribed(path: string, file: CachedFile): Promise<boolean> {

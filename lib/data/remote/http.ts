@@ -20,6 +20,8 @@ export interface RemoteFile {
   size: number
   /** A strong validator: it changes when the content does. */
   etag?: string
+  /** When it was changed last, in the server's words; where there is no such validator. */
+  modified?: string
 }
 
 /** A failure that may pass: the request is tried again. */
@@ -63,7 +65,9 @@ export function describeRemote(
         throw ioError(url, 'the server does not say how long the file is, which must be known to read it')
       }
       const etag = headers.get('etag')
-      return { url, size: total, ...(etag?.startsWith('"') ? { etag } : {}) }
+      const modified = headers.get('last-modified')
+      const validator = etag?.startsWith('"') ? { etag } : modified ? { modified } : {}
+      return { url, size: total, ...validator }
     }),
   )
 }
@@ -107,6 +111,7 @@ export async function fetchRange(
   signal?: AbortSignal,
 ): Promise<void> {
   const end = begin + length
+  const validator = file.etag ?? file.modified
   let next = begin
   const resume = async (response: Response, body: AsyncIterable<Uint8Array>): Promise<void> => {
     let skipped = checkAnswer(file, next, end, response) ? 0 : next
@@ -131,7 +136,7 @@ export async function fetchRange(
         file.url,
         {
           range: `bytes=${next}-${end - 1}`,
-          ...(file.etag ? { 'if-range': file.etag } : {}),
+          ...(validator ? { 'if-range': validator } : {}),
         },
         options,
         signal,
@@ -143,15 +148,16 @@ export async function fetchRange(
 
 /** Whether the answer is the range that was asked for; false: it is the whole file. */
 function checkAnswer(file: RemoteFile, begin: number, end: number, { status, headers }: Response): boolean {
-  const etag = headers.get('etag')
-  const changed = file.etag !== undefined && etag !== null && etag !== file.etag
+  const expected = file.etag ?? file.modified
+  const found = headers.get(file.etag === undefined ? 'last-modified' : 'etag')
+  const changed = expected !== undefined && found !== null && found !== expected
   const range = status === 206 ? parseContentRange(headers) : undefined
   const size = status === 206 ? range?.size : Number(headers.get('content-length') ?? file.size)
   if (changed || (size !== undefined && size !== file.size)) {
     throw new GoogLeNetError(
       'ERR_GOOGLENET_DATA',
-      `${withoutSecrets(file.url)}: it has changed on the server (${size} bytes, ${etag ?? 'no ETag'}, instead of ` +
-        `${file.size}, ${file.etag ?? 'no ETag'}); open the data set again`,
+      `${withoutSecrets(file.url)}: it has changed on the server (${size} bytes, ${found ?? 'no ETag'}, instead of ` +
+        `${file.size}, ${expected ?? 'no ETag'}); open the data set again`,
     )
   }
   if (status === 200) return false

@@ -33,12 +33,12 @@ export async function openShardIndex(path: string, signal?: AbortSignal): Promis
  * @throws as `openShardIndex`, and what `bring` throws.
  */
 export async function openRemoteIndex(
-  { url, size, etag }: RemoteFile,
+  { url, size, etag, modified }: RemoteFile,
   path: string,
   bring: () => Promise<void>,
   signal?: AbortSignal,
 ): Promise<ShardIndex> {
-  const place = nameInCache(JSON.stringify([url, size, etag]), path)
+  const place = nameInCache(JSON.stringify([url, size, etag ?? modified]), path)
   const kept = await readIndex(place)
   if (kept?.bytes === size) return kept
   await bring()

@@ -92,6 +92,15 @@ test('what does not have its MD5 is an error, and is not kept', async () => {
   expect((await readFile(cache.pathOf(a))).equals(files['a.tar']!)).toBe(true)
 })
 
+test('a file with another MD5 than the one that is there is fetched again', async () => {
+  const { server, cache, obtain } = await setUp()
+  const describe = (name: string) => ({ url: `${server.url}a.tar`, size, md5: md5(files[`${name}.tar`]!) })
+  await obtain(describe('a'))
+  server.content.set('a.tar', files['b.tar']!)
+  await obtain(describe('b'))
+  expect((await readFile(cache.pathOf(describe('b')))).equals(files['b.tar']!)).toBe(true)
+})
+
 describe('the limit', () => {
   test('is kept: the least recently used leaves first', async () => {
     const { server, cache, file, obtain, shards } = await setUp(2.5 * size)

@@ -13,6 +13,7 @@ import {
   long,
   noRanges,
   otherRange,
+  rangeOf,
   reset,
   serve,
   short,
@@ -114,6 +115,26 @@ describe('a server that', () => {
       code: 'ERR_GOOGLENET_DATA',
       message: expect.stringContaining('it has changed on the server'),
     })
+  })
+
+  test('knows no ETags but the time of the last change is believed', async () => {
+    const server = await serve({ 'a.tar': content })
+    const dated =
+      (modified: string): Fault =>
+      (request, response) => {
+        const { begin, end } = rangeOf(request, content)
+        response.writeHead(206, {
+          'last-modified': modified,
+          'content-range': `bytes ${begin}-${end - 1}/${content.length}`,
+        })
+        response.end(content.subarray(begin, end))
+      }
+    const [then, later] = ['Wed, 01 Jan 2025 00:00:00 GMT', 'Thu, 02 Jan 2025 00:00:00 GMT']
+    server.faults.push(dated(then))
+    const file = await describeRemote(`${server.url}a.tar`, options)
+    expect(file).toEqual({ url: file.url, size: content.length, modified: then })
+    server.faults.push(dated(later))
+    await expect(fetched({ ...file, modified: then })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
   })
 
   test.each([401, 403, 404, 410])('answers %i is not asked again', async (code) => {
