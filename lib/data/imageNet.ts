@@ -50,12 +50,32 @@ export async function openImageNet(files: ImageNetFiles, options: ImageNetOption
     train && validation === undefined && split
       ? await splitByClass(train, split.validation, seed)
       : { train: train ?? none(source), validation: validation ?? none(source) }
-  const names = nameClasses(source.classes, synsets)
+  const names = namesOf(source.classes, synsets)
   return {
     classes: names.classes,
     train: withClasses(parts.train, names),
     validation: withClasses(parts.validation, names),
     skipped,
+  }
+}
+
+/**
+ * A data set of ImageNet whose classes are WordNet IDs, or their numbers in the usual order, with the names of the
+ * development kit or of Kaggle's mapping; one with other classes stays as it is.
+ */
+export async function nameClasses(data: DataSet, files: ImageNetFiles): Promise<DataSet> {
+  const synsets = await readSynsets(files)
+  const sorted = [...synsets.words.keys()].sort()
+  const { classes } = data
+  const areNumbers = classes.length <= sorted.length && classes.every((name, i) => name === String(i))
+  if (!areNumbers && !classes.every((name) => synsets.words.has(name))) return data
+  const names = namesOf(areNumbers ? sorted.slice(0, classes.length) : classes, synsets)
+  const { train, validation } = data
+  return {
+    ...data,
+    classes: names.classes,
+    train: withClasses(train, names),
+    validation: withClasses(validation, names),
   }
 }
 
@@ -66,10 +86,7 @@ async function readSynsets({ devkit, mapping, solution }: ImageNetFiles): Promis
   return devkit ? readDevkit(devkit) : readKaggleLists(mapping, solution)
 }
 
-function nameClasses(
-  wnids: readonly string[],
-  { words }: Synsets,
-): Pick<SampleSource, 'classes' | 'synsets'> {
+function namesOf(wnids: readonly string[], { words }: Synsets): Pick<SampleSource, 'classes' | 'synsets'> {
   if (words.size === 0) return { classes: wnids }
   return { classes: Object.freeze(classNames(wnids, words)), synsets: wnids }
 }

@@ -3,7 +3,7 @@ import { checkChoice, checkNumber } from '../checks.js'
 import { GoogLeNetError } from '../errors.js'
 import type { DataEvent } from './archive.js'
 import { checkShare, ImageFolder, type ImageFolderOptions } from './imageFolder.js'
-import { openImageNet } from './imageNet.js'
+import { nameClasses, openImageNet } from './imageNet.js'
 import { findImageNet, findImageNetBeside, findTruth, type ImageNetFiles } from './imageNetFiles.js'
 import { listFolder } from './listing.js'
 import type { ClassOptions } from './shards/classes.js'
@@ -15,7 +15,10 @@ import type { DataSet } from './source.js'
 export type { DataEvent } from './archive.js'
 
 export interface OpenOptions extends ImageFolderOptions, ClassOptions {
-  /** Of ImageNet: the development kit or LOC_val_solution.csv, where it is not beside the pictures. */
+  /**
+   * Of ImageNet: the development kit or one of Kaggle's lists, where they are not beside the pictures. Shards get the
+   * names of their classes from it.
+   */
   devkit?: string
   /** The validation part, where it is elsewhere; for shards these too. */
   validation?: string
@@ -73,13 +76,13 @@ async function openFolder(path: string, options: OpenOptions): Promise<DataSet> 
   const { devkit, validation } = options
   const files = await findImageNet(path, devkit !== undefined || validation !== undefined)
   if (files) return openImageNet(await withGiven(files, options), options)
+  const data = await openShards(path, options)
+  if (data) return data
   if (devkit !== undefined) {
     const { folders, pictures } = await listFolder(path)
     const part = folders.length === 0 && pictures.length > 0 ? { validation: path } : { train: path }
     return openImageNet(await withGiven(part, options), options)
   }
-  const data = await openShards(path, options)
-  if (data) return data
   return validation === undefined
     ? ImageFolder.open(path, options)
     : openImageNet({ train: path, validation }, options)
@@ -96,10 +99,11 @@ async function withGiven(files: ImageNetFiles, { devkit, validation }: OpenOptio
   }
 }
 
-function openShards(path: string, options: OpenOptions): Promise<DataSet | undefined> {
-  const { onEvent } = options
-  return openSharded(path, {
+async function openShards(path: string, options: OpenOptions): Promise<DataSet | undefined> {
+  const { devkit, onEvent } = options
+  const data = await openSharded(path, {
     ...options,
     onProgress: (done, total) => onEvent?.({ type: 'indexing', path, done, total, unit: 'shards' }),
   })
+  return data && devkit !== undefined ? nameClasses(data, await findTruth(devkit)) : data
 }

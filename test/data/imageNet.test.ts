@@ -59,6 +59,7 @@ const forms: [form: string, open: () => Promise<DataSet>][] = [
     () => openDataSet(at('folders'), { devkit: at('kaggle/LOC_synset_mapping.txt') }),
   ],
   ['WebDataset shards', () => openDataSet(at('shards'), { classNames: wordNetIds })],
+  ['WebDataset shards and the devkit', () => openDataSet(at('shards'), { devkit: at('archives', devkit) })],
   ['parquet files', () => openDataSet(at('parquet'), { classNames: wordNetIds })],
 ]
 
