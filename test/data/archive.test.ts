@@ -1,13 +1,14 @@
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open as openFile, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type DataEvent, openArchive } from '../../lib/data/archive.js'
 import { type ArchiveIndex, decodeArchiveIndex, encodeArchiveIndex } from '../../lib/data/archiveIndex.js'
+import { batches } from '../../lib/data/batches.js'
 import { Faults } from '../../lib/data/faults.js'
 import { hash } from '../../lib/data/order.js'
 import type { SampleSource } from '../../lib/data/source.js'
-import { temporaryFolder } from './pictures.js'
+import { drawPicture, temporaryFolder } from './pictures.js'
 import { archive, type Member, member } from './tarArchive.js'
 
 const root = await temporaryFolder()
@@ -126,6 +127,27 @@ describe('the pictures of an archive', () => {
       { name: 'n.tar', reason: 'is there twice; the later one is used' },
     ])
   })
+})
+
+test('pictures that lie many gigabytes into an archive are found and decoded', async () => {
+  const size = Buffer.alloc(12)
+  const filler = 9 * 2 ** 30
+  size.writeUInt8(0x80, 0)
+  size.writeBigUInt64BE(BigInt(filler), 4)
+  const content = drawPicture(1, 2)
+  const after = archive(
+    { name: 'n1.tar', content: archive({ name: 'a.png', content }) },
+    { name: 'n2/b.png', content },
+  )
+  const file = await openFile(path, 'w')
+  await file.write(member({ name: 'filler', size }), 0, 512, 0)
+  await file.write(after, 0, after.length, 512 + filler) // between them a hole, which takes no disk
+  await file.close()
+  const source = await openArchive(path)
+  expect(source.sample(0).source).toMatchObject({ offset: 512 + filler + 1024, length: content.length })
+  const { value: batch } = await batches(source, { batchSize: 2, imageSize: 64, resize: 64 }).next()
+  expect(batch!.skipped).toEqual([])
+  expect(batch!.images.data.subarray(0, 64 * 64 * 3)).toEqual(batch!.images.data.subarray(64 * 64 * 3))
 })
 
 describe('an archive', () => {
