@@ -54,6 +54,7 @@ export interface PackReport {
   bytes: number
   /** Shards that were there from an earlier call. */
   reused: number
+  /** Pictures that could not be read, after what the source itself leaves out. */
   skipped: { name: string; reason: string }[]
   seconds: number
 }
@@ -105,7 +106,7 @@ export async function pack(data: DataSet, out: string, options: PackOptions = {}
     parts: { train: part('train'), validation: part('validation') },
     bytes,
     reused,
-    skipped,
+    skipped: [...(data.skipped ?? []), ...skipped],
     seconds: (performance.now() - started) / 1000,
   }
 }

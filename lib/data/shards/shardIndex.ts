@@ -23,6 +23,9 @@ const magic = Buffer.from('GNSHARD1', 'latin1')
 /** Magic, CRC-32 of the rest, bytes and time of the tar, samples, bytes of the names, bytes of the classes (JSON). */
 const headerBytes = 48
 
+/** Pictures that are longer than this are refused when they are read. */
+const longest = 2 ** 32 - 1
+
 /** Collects the samples of a shard. */
 export class ShardIndexBuilder {
   readonly #rows: { offset: number; length: number; label: number }[] = []
@@ -47,13 +50,13 @@ export class ShardIndexBuilder {
       bytes,
       mtimeMs,
       blocks: Uint32Array.from(rows, ({ offset }) => offset / tarBlock),
-      lengths: Uint32Array.from(rows, ({ length }) => length),
+      lengths: Uint32Array.from(rows, ({ length }) => Math.min(length, longest)),
       labels: Uint32Array.from(rows, ({ label }) => label),
       nameEnds: Uint32Array.from(this.#names, (name) => {
         end += name.length
         return end
       }),
-      names: Buffer.concat(this.#names),
+      names: Uint8Array.from(Buffer.concat(this.#names)),
       classes: [...this.#classes.keys()],
     }
   }

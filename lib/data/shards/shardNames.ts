@@ -7,10 +7,15 @@ const mostNames = 1_000_000
  * The names that a list of shards stands for: `train-{0000..1023}.tar` counts, `{train,val}.tar` lists, and `::` stands
  * between lists, as WebDataset has it.
  *
- * @throws ERR_GOOGLENET_OPTION when it stands for more than a million.
+ * @throws ERR_GOOGLENET_OPTION when it stands for none, or for more than a million.
  */
 export function expandShards(list: string): string[] {
-  return list.split('::').flatMap(expandBraces)
+  const names = list.split('::').flatMap(expandBraces)
+  if (names.length > 0) return names
+  throw new GoogLeNetError(
+    'ERR_GOOGLENET_OPTION',
+    `${list} stands for no shard: the first number is above the last`,
+  )
 }
 
 function expandBraces(text: string): string[] {

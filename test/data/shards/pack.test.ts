@@ -148,6 +148,13 @@ test('what cannot be read is named and left out', async () => {
   await rm(report.out, { recursive: true })
 })
 
+test('what the source leaves out by itself is reported too', async () => {
+  const { classes, train, validation } = await pictures()
+  const skipped = [{ name: 'x', reason: 'lies outside' }]
+  const out = join(await temporaryFolder(), 'pack')
+  expect((await pack({ classes, train, validation, skipped }, out, options)).skipped).toEqual(skipped)
+})
+
 describe('refuses', () => {
   test('other settings or other pictures in the same folder', async () => {
     const data = await pictures()
