@@ -107,7 +107,8 @@ function planGraphs(
 const describedBy = (card: string) => join(packageRoot, 'test/cuda/devices', `${card}.device.json`)
 const shown = ({ graph, steps, refusal }: PlannedGraph) => `${graph}\n  of ${steps[0]}\n  ${refusal}`
 
-describe.each(cards)('on a $card ($chip)', ({ card, precisions, batches }) => {
+// Side by side: a process plans on one core.
+describe.concurrent.each(cards)('on a $card ($chip)', ({ card, precisions, batches }) => {
   describe.each(precisions)('in %s', (precision) => {
     let planned: Promise<PlannedGraph[]> | undefined
     const graphs = () => {
