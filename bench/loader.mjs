@@ -71,14 +71,21 @@ export async function benchLoader({ python, seconds = 2 } = {}) {
   const shards = await packed(folder)
   const rows = []
   for (const threads of [1, 2]) {
-    const names = peer ? PEERS : []
+    const names = []
+    for (const name of peer ? PEERS : []) {
+      try {
+        await peer.prepare(name, { peer: name, threads, files })
+        names.push(name)
+      } catch (error) {
+        console.log(error.message)
+      }
+    }
     const rates = Object.fromEntries(['ours', 'fast', 'packed', ...names].map((name) => [name, []]))
-    for (const [id, name] of names.entries()) await peer.prepare(id, { peer: name, threads, files })
     for (let round = 0; round < ROUNDS; round++) {
       rates.ours.push(await measureOurs(photographs, threads, seconds))
       rates.fast.push(await measureOurs(photographs, threads, seconds, 'fast'))
       rates.packed.push(await measureOurs(shards, threads, seconds))
-      for (const [id, name] of names.entries()) rates[name].push(await peer.run(id, seconds))
+      for (const name of names) rates[name].push(await peer.run(name, seconds))
     }
     await peer?.forget()
     const medians = Object.fromEntries(names.map((name) => [name, median(rates[name])]))

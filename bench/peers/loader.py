@@ -8,7 +8,6 @@ opencv: imdecode, the same crops, resize by INTER_AREA (what FFCV does), flip.
 
 import sys
 
-import cv2
 import numpy as np
 import torch
 import torchvision
@@ -16,10 +15,16 @@ from protocol import serve
 from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from torchvision.transforms import v2
 
+try:
+    import cv2
+
+    cv2.setNumThreads(1)
+except ImportError:
+    cv2 = None
+
 BATCH = 64
 
 torch.set_num_threads(1)
-cv2.setNumThreads(1)
 crop = v2.RandomResizedCrop(224, scale=(0.08, 1), antialias=True)
 augment = v2.Compose([crop, v2.RandomHorizontalFlip()])
 
@@ -68,6 +73,8 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def prepare(case):
+    if case["peer"] == "opencv" and cv2 is None:
+        raise ImportError("opencv-python is not installed")
     pictures = Pictures(peers[case["peer"]], case["files"], 1 << 30)
     if case["threads"] == 1:
 
@@ -86,5 +93,7 @@ def prepare(case):
     return work
 
 
-versions = {"torch": torch.__version__, "torchvision": torchvision.__version__, "opencv": cv2.__version__}
+versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+if cv2 is not None:
+    versions["opencv"] = cv2.__version__
 serve(prepare, {**versions, "python": sys.version.split()[0]})
