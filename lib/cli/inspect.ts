@@ -91,7 +91,11 @@ function printInspection(inspection: Inspection): void {
     print(`\n${table(['pixels', 'least', 'median', 'greatest'], cells, 1)}`)
   }
   print(`\n${classTable(inspection)}`)
-  print(broken.length > 0 ? `\n${count(broken.length)} ${broken.length === 1 ? 'is' : 'are'} broken:` : '\nNone is broken.')
+  print(
+    broken.length > 0
+      ? `\n${count(broken.length)} ${broken.length === 1 ? 'is' : 'are'} broken:`
+      : '\nNone is broken.',
+  )
   for (const { name, reason } of broken.slice(0, mostLines)) print(`  ${name} ${reason}`)
   if (broken.length > mostLines) print(`  and ${count(broken.length - mostLines)} more; --json names all`)
 }
