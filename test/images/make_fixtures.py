@@ -7,6 +7,7 @@ fixtures/eval/<picture>.rgb         its shorter side resized to 28, the centre 2
 fixtures/eval/<picture>.grey        the same as luma
 fixtures/train/<index>.rgb          samples of baseline-420.jpg, drawn as native/images/view.cpp draws them
 fixtures/interpolation/<filter>.rgb baseline-420.jpg, whole, resized by Pillow's filter of that name
+fixtures/scaled/<size>-<photo>.rgb  bench/pictures: the shorter side resized to that, the centre square
 fixtures/orientation/<tag>.rgb      exif-rotated.jpg as evaluated, if its EXIF tag were that
 fixtures/crops/ten.rgb              baseline-420.jpg: torchvision's TenCrop of it at two scales
 fixtures/crops/squares.rgb          the paper's crops of it at one scale, 3 squares x 6 x 2
@@ -24,6 +25,7 @@ from PIL import Image, ImageOps
 
 HERE = Path(__file__).parent / "fixtures"
 SIZE, RESIZE = 24, 28
+SCALED = 4, 5, 10, 18, 40
 SEED, EPOCH, SAMPLES = 7, 3, 12
 
 
@@ -145,13 +147,13 @@ def pictures():
     )
 
 
-def evaluated(picture):
-    """torchvision's Resize(RESIZE) and CenterCrop(SIZE) by Pillow."""
+def evaluated(picture, resize=RESIZE, size=SIZE):
+    """torchvision's Resize(resize) and CenterCrop(size) by Pillow."""
     width, height = picture.size
     shorter = min(width, height)
-    resized = picture.resize((RESIZE * width // shorter, RESIZE * height // shorter), Image.BILINEAR)
-    left, top = (round((side - SIZE) / 2) for side in resized.size)
-    return resized.crop((left, top, left + SIZE, top + SIZE))
+    resized = picture.resize((resize * width // shorter, resize * height // shorter), Image.BILINEAR)
+    left, top = (round((side - size) / 2) for side in resized.size)
+    return resized.crop((left, top, left + size, top + size))
 
 
 def five(picture, left, top, width, height):
@@ -256,6 +258,10 @@ def main():
         write_pictures(HERE / "interpolation" / f"{name.lower()}.rgb", [resized])
     write_pictures(HERE / "crops" / "ten.rgb", ten_crops(picture, [RESIZE, 37]))
     write_pictures(HERE / "crops" / "squares.rgb", crops_of_squares(picture, RESIZE))
+    for photo in sorted((HERE.parents[2] / "bench" / "pictures").glob("*.jpg")):
+        for size in SCALED:
+            crop = evaluated(Image.open(photo), size, size)
+            write_pictures(HERE / "scaled" / f"{size}-{photo.name}.rgb", [crop])
     rotated = Image.open(HERE / "exif-rotated.jpg")
     for tag in range(1, 9):
         exif = Image.Exif()

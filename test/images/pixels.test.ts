@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   decodeOne,
@@ -47,6 +48,16 @@ describe("pixels are Pillow's", () => {
     const { mean, max } = difference(decoded, fixtureBytes(`eval/${name}.grey`))
     expect(mean).toBeLessThan(0.5)
     expect(max).toBeLessThanOrEqual(3)
+  })
+
+  // 375 pixels become 4, 5, 10 or 18: what the scaled DCT may take over, at 1/8, 1/4 and 1/2; or 40, and it may not.
+  it.each(readdirSync(fixture('scaled')))('of photographs made much smaller: %s', async (name) => {
+    const [, size = '', photo = ''] = /^(\d+)-(.+)\.rgb$/.exec(name) ?? []
+    const path = fileURLToPath(new URL(`../../bench/pictures/${photo}`, import.meta.url))
+    const decoded = await decodeOne(path, evaluation(Number(size)))
+    const { mean, max } = difference(decoded, fixtureBytes(`scaled/${name}`))
+    expect(mean).toBeLessThanOrEqual(1)
+    expect(max).toBeLessThanOrEqual(4)
   })
 
   it.each([
