@@ -20,8 +20,8 @@ struct ChosenBackend {
   std::string passed_over;  // why Auto left out a GPU that is there; empty: it did not
 };
 
-/// `cuda` without its device. Auto is the first GPU where one can be used, and otherwise the CPU. Throws
+/// `options` without their device. Auto is the first GPU where one can be used, and otherwise the CPU. Throws
 /// ERR_GOOGLENET_DEVICE and ERR_GOOGLENET_PRECISION.
-ChosenBackend choose_backend(const Device& device, const backends::cuda::Options& cuda, int threads);
+ChosenBackend choose_backend(const Device& device, const backends::cuda::Options& options, int threads);
 
 }  // namespace googlenet::addon
