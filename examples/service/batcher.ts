@@ -11,6 +11,7 @@ export interface BatchingOptions {
 
 interface Waiting {
   picture: Uint8Array
+  signal: AbortSignal
   since: number
   resolve: (predictions: Prediction[]) => void
   reject: (error: unknown) => void
@@ -19,9 +20,9 @@ interface Waiting {
 /** Gathers pictures of many requests into batches: one batch runs, and those who come meanwhile are the next. */
 export class Batcher {
   readonly #net: GoogLeNet
-  readonly #options: BatchingOptions
-  readonly #queue: Waiting[] = []
-  #running = false
+  #options: BatchingOptions
+  #queue: Waiting[] = []
+  #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(net: GoogLeNet, options: BatchingOptions) {
@@ -33,32 +34,48 @@ export class Batcher {
     return this.#queue.length
   }
 
-  /** All classes, most probable first. Rejects with ERR_GOOGLENET_PICTURE for what is no picture. */
-  classify(picture: Uint8Array): Promise<Prediction[]> {
+  /**
+   * All classes, most probable first. Rejects with ERR_GOOGLENET_PICTURE for what is no picture, and with the signal's
+   * reason when that fires before its batch has begun.
+   */
+  classify(picture: Uint8Array, signal: AbortSignal): Promise<Prediction[]> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ picture, since: performance.now(), resolve, reject })
+      this.#queue.push({ picture, signal, since: performance.now(), resolve, reject })
       this.#next()
     })
+  }
+
+  /** Resolves when nothing runs or waits any more; what waits begins at once. */
+  async close(): Promise<void> {
+    this.#options = { ...this.#options, maxWait: 0 }
+    this.#next()
+    while (this.#running) await this.#running
   }
 
   /** Begins a batch when it is full or its first picture has waited long enough; otherwise looks again later. */
   #next(): void {
     const { maxBatch, maxWait, onBatch } = this.#options
     clearTimeout(this.#timer)
+    if (this.#running) return
+    this.#dropAborted()
     const [first] = this.#queue
-    if (this.#running || first === undefined) return
+    if (first === undefined) return
     const left = first.since + maxWait - performance.now()
     if (this.#queue.length < maxBatch && left > 0) {
       this.#timer = setTimeout(() => this.#next(), left)
       return
     }
     const batch = this.#queue.splice(0, maxBatch)
-    this.#running = true
     onBatch?.(batch.length)
-    void this.#run(batch).finally(() => {
-      this.#running = false
+    this.#running = this.#run(batch).finally(() => {
+      this.#running = undefined
       this.#next()
     })
+  }
+
+  #dropAborted(): void {
+    for (const { signal, reject } of this.#queue) if (signal.aborted) reject(signal.reason)
+    this.#queue = this.#queue.filter(({ signal }) => !signal.aborted)
   }
 
   /** One broken picture spoils a batch: then both halves are tried, until it is alone. */

@@ -17,6 +17,7 @@ export function createService(net: GoogLeNet, options: ServiceOptions): FastifyI
   const metrics = new Metrics()
   const batcher = new Batcher(net, { ...options, onBatch: (size) => metrics.batchSize.observe(size) })
   const app = fastify({ bodyLimit: options.maxBytes, requestTimeout: 30_000 })
+  app.addHook('onClose', () => batcher.close()) // what clients that went away have left behind
   let inFlight = 0
   let closing = false
   app.addHook('preClose', async () => {
@@ -31,7 +32,7 @@ export function createService(net: GoogLeNet, options: ServiceOptions): FastifyI
   app.setErrorHandler((error: Error & { code?: string; statusCode?: number }, _request, reply) => {
     const isPicture = error instanceof GoogLeNetError && error.code === 'ERR_GOOGLENET_PICTURE'
     const status = isPicture ? 400 : (error.statusCode ?? 500)
-    if (status >= 500) console.error(error)
+    if (status >= 500 && !reply.raw.destroyed) console.error(error) // nobody hears of one who went away
     const message = status === 500 ? 'the service failed' : error.message
     return reply.code(status).send({ code: error.code ?? 'ERR_INTERNAL', message })
   })
@@ -61,7 +62,10 @@ export function createService(net: GoogLeNet, options: ServiceOptions): FastifyI
         const message = `send the bytes of a picture as ${pictureTypes.join(', ')}`
         return reply.code(415).send({ code: 'ERR_CONTENT_TYPE', message })
       }
-      return { predictions: (await batcher.classify(body)).slice(0, query.top) }
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const predictions = await batcher.classify(body, gone.signal)
+      return { predictions: predictions.slice(0, query.top) }
     },
   })
 

@@ -153,6 +153,7 @@ test('a client that goes away gives its place free', async () => {
   await rejected
   await until(async () => (await metric(address, 'googlenet_requests_in_flight')) === 0)
   await expectAnswer(await post(address, pictures[1]!), 1)
+  expect(await metric(address, 'googlenet_batch_size_sum')).toBe(1)
 })
 
 test('SIGTERM under load: what was accepted is answered, then the process ends', async () => {
