@@ -211,6 +211,26 @@ export interface PlanReport {
   arenaBytes: number
   unsharedBytes: number
 }
+/** How long a plan's steps take, each run by itself, and all of them as they run usually. */
+export interface ProfileReport {
+  /** What ran; on the CPU, which computes large batches in parts, the plan of one part (`eval`). */
+  plan: PlanReport
+  /**
+   * The plan's steps, in its order; in `train` then `update` and `prepare weights`, what readies the new weights
+   * for the next step. Medians; on a GPU between events, so that very short steps include their launch.
+   */
+  steps: { name: string; layer: string; seconds: number }[]
+  /** Of a run among others, as forward() and trainStep() make them. */
+  whole: number
+  /** Measured with a large matrix product in the network's precision and a large copy; absent on a GPU. */
+  peaks?: Peaks
+}
+export interface Peaks {
+  /** Operations a second; a multiply-add is two. */
+  flops: number
+  /** Bytes a second, read and written. */
+  bandwidth: number
+}
 export interface PlanOptions {
   device: 'cpu' | 'cuda'
   precision: Precision
@@ -265,6 +285,11 @@ export class Network {
   /** As the last call to end left it; so is what getCounters() says. */
   memory(): MemoryReport
   plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport>
+  /**
+   * Times training steps, or the main head's forward pass, on images of noise and copies of the weights: nothing
+   * that getTensors() and getCounters() give changes.
+   */
+  profile(options: { batch: number; mode: 'eval' | 'train'; repeat: number }): Promise<ProfileReport>
   /**
    * Frees all native memory once the call under way has ended; those queued behind it and later ones are refused
    * with ERR_GOOGLENET_DISPOSED. May be called again.

@@ -5,7 +5,7 @@
  *   npm run bench:gpu -- --quick                        what matters most, in about 8 minutes
  *   npm run bench:gpu -- training --batch 256 --precision bf16 --rounds 5 --seconds 2
  *   npm run bench:gpu -- --no-compiled --no-peers       less of it
- *   npm run bench:gpu -- --tflops 312 --tbps 2          a card's own limits, for the shares; those of an H200 otherwise
+ *   npm run bench:gpu -- --tflops 312 --tbps 2          a card's own limits, for the shares; those of H100 and H200 are known
  *
  * bench/results/<date>-<card>.json is written after every case: a run that is cut off leaves what it had. First comes
  * everything but torch.compile, then torch.compile, the most telling cases first; `--minutes` ends the run.
@@ -16,12 +16,13 @@
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { cardPeaks, peaksIn } from '../dist/lib/peaks.js'
+import { planCost, updateCost } from '../dist/lib/planCost.js'
 import { CardMonitor, findCard } from './card.mjs'
 import { Contestant } from './contestant.mjs'
 import { describeMachine, median, print, save } from './report.mjs'
 
 const TASKS = ['inference', 'training']
-const FLOP_AN_IMAGE = { inference: 3.14e9, training: 9.4e9 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,8 +33,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     minutes: { type: 'string' },
     device: { type: 'string', default: 'cuda' }, // cpu: to try the benchmark itself
-    tflops: { type: 'string', default: '790' }, // bf16 and fp16; TF32 has half of it, fp32 a twelfth
-    tbps: { type: 'string', default: '4.3' },
+    tflops: { type: 'string' }, // bf16 and fp16; TF32 has half of it, fp32 a twelfth
+    tbps: { type: 'string' },
     quick: { type: 'boolean', default: false },
     tune: { type: 'boolean', default: true },
     'no-peers': { type: 'boolean', default: false },
@@ -66,7 +67,13 @@ const commands = {
   eager: [python, `${here}peers/torch_gpu.py`],
   compiled: [python, `${here}peers/torch_gpu.py`],
 }
-const limits = { tflops: Number(values.tflops), tbps: Number(values.tbps) }
+const known = cardPeaks(card.name)
+const peaks = {
+  flops: values.tflops ? Number(values.tflops) * 1e12 : known?.flops,
+  bandwidth: values.tbps ? Number(values.tbps) * 1e12 : known?.bandwidth,
+}
+const arePeaksKnown = peaks.flops !== undefined && peaks.bandwidth !== undefined
+const limits = arePeaksKnown && { tflops: peaks.flops / 1e12, tbps: peaks.bandwidth / 1e12 }
 const report = { machine: { ...describeMachine(), card, limits }, versions: {}, cases: [], failures: [] }
 const monitor = new CardMonitor()
 
@@ -194,22 +201,21 @@ function record({ task, batch, precision }, entries) {
 
 /** Images a second that the card's arithmetic and its memory allow for this plan. */
 function limit({ task, batch, precision }, plan) {
-  const share = { tf32: 1 / 2, fp32: 1 / 12 }[precision] ?? 1
-  const arithmetic = (limits.tflops * 1e12 * share) / FLOP_AN_IMAGE[task]
-  const bytes = traffic(plan) / batch
-  return { bytesAnImage: bytes, limits: { arithmetic, memory: (limits.tbps * 1e12) / bytes } }
-}
-
-/** Bytes that a plan's steps read and write; of a buffer with several writers each writes a part. */
-function traffic({ steps, buffers }) {
-  const bytes = new Map(buffers.map((buffer) => [buffer.name, buffer.bytes]))
-  const written = new Set(steps.flatMap(({ writes }) => writes))
-  const reads = steps.flatMap(({ reads }) => reads)
-  return [...written, ...reads].reduce((sum, name) => sum + (bytes.get(name) ?? 0), 0)
+  const steps = planCost(plan, precision === 'tf32' ? 'fp32' : precision)
+  const bytes = (steps.bytes + (task === 'training' ? updateCost(plan).bytes : 0)) / batch
+  if (!arePeaksKnown) return { bytesAnImage: bytes }
+  const { flops, bandwidth } = peaksIn(precision, peaks)
+  return {
+    bytesAnImage: bytes,
+    limits: { arithmetic: (flops * batch) / steps.flops, memory: bandwidth / bytes },
+  }
 }
 
 function printReport() {
-  console.log(`\n${card.name}, limits taken: ${limits.tflops} TFLOP/s, ${limits.tbps} TB/s`)
+  const taken = limits
+    ? `limits taken: ${limits.tflops} TFLOP/s, ${limits.tbps} TB/s`
+    : 'limits unknown for this card: give --tflops and --tbps'
+  console.log(`\n${card.name}, ${taken}`)
   const rows = report.cases.map(({ task, batch, precision, results, limits }) => {
     const ours = results.filter(({ label }) => label === 'googlenet')
     const rate = ours.length > 0 ? median(ours.map((one) => one.imagesPerSecond)) : undefined

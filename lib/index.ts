@@ -2,10 +2,12 @@ export type {
   ColorJitter,
   Interpolation,
   MemoryReport,
+  Peaks,
   PictureSource,
   PlanReport,
   PlanStep,
   Precision,
+  ProfileReport,
   StepMetrics,
 } from '../binding.js'
 export type { ClassifyOptions, PictureInput, Prediction } from './classify.js'

@@ -1,4 +1,4 @@
-import type { Loader, MemoryReport, Network, PlanReport, StepMetrics } from '../binding.js'
+import type { Loader, MemoryReport, Network, PlanReport, ProfileReport, StepMetrics } from '../binding.js'
 import { checkChoice, checkNumber } from './checks.js'
 import { type ClassifyOptions, checkPictures, type PictureInput, type Prediction } from './classify.js'
 import { checkDecodeOptions, checkPictureChannels, type DecodeOptions, openLoader } from './data/loader.js'
@@ -141,9 +141,7 @@ export class GoogLeNet {
    */
   async trainStep(images: Images, labels: Int32Array, options: TrainStepOptions): Promise<StepMetrics> {
     const { classes } = this.options
-    if (classes < 2) {
-      throw new GoogLeNetError('ERR_GOOGLENET_OPTION', 'training needs at least 2 classes, the network has 1')
-    }
+    this.#checkTrainable()
     const step = checkStepOptions(options)
     const imageSize = checkImageSize(options.imageSize ?? this.options.imageSize)
     const batch = checkImages(images, { channels: this.options.channels, imageSize })
@@ -289,6 +287,20 @@ export class GoogLeNet {
     return this.#call('plan', (native) => native.plan(batch, mode))
   }
 
+  /**
+   * How long each step of a plan takes, in a training step or in a forward pass of the main head, on images of noise:
+   * medians of `repeat` runs, 10 by default. The network stays as it is.
+   *
+   * @throws ERR_GOOGLENET_OPTION, ERR_GOOGLENET_MEMORY.
+   */
+  async profile(options: { batch: number; mode: 'eval' | 'train'; repeat?: number }): Promise<ProfileReport> {
+    const batch = checkNumber('batch', options.batch, { min: 1, max: 65535, whole: true })
+    const mode = checkChoice('mode', options.mode, ['eval', 'train'])
+    const repeat = checkNumber('repeat', options.repeat ?? 10, { min: 1, max: 65535, whole: true })
+    if (mode === 'train') this.#checkTrainable()
+    return this.#call('profile', (native) => native.profile({ batch, mode, repeat }))
+  }
+
   /** Frees the native memory once the calls made so far have settled. Does nothing the second time. */
   dispose(): void {
     if (this.#disposed) return
@@ -317,6 +329,11 @@ export class GoogLeNet {
     } finally {
       loader.dispose()
     }
+  }
+
+  #checkTrainable(): void {
+    if (this.options.classes >= 2) return
+    throw new GoogLeNetError('ERR_GOOGLENET_OPTION', 'training needs at least 2 classes, the network has 1')
   }
 
   #checkUsable(): void {

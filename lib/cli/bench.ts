@@ -10,19 +10,25 @@ import { number, numbers, whole } from './arguments.js'
 import { openProgress } from './display.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
+import { type PeakFlags, type Profiled, printProfile, profileNetwork } from './profile.js'
 
-interface Flags {
+interface Flags extends PeakFlags {
   batchSize: number[]
   precision?: string
   imageSize: number
   seconds: number
   device: 'auto'
   threads: number
+  mode?: Work
+  profile?: boolean
+  layers?: boolean
   json?: boolean
 }
 
+type Work = Profiled['work']
+
 interface Measurement {
-  work: 'inference' | 'training'
+  work: Work
   precision: Precision
   batchSize: number
   imagesPerSecond: number
@@ -43,13 +49,27 @@ export function addBench(program: Command): void {
     .option('--seconds <s>', 'for each measurement, at least', number('--seconds', { min: 0 }), 3)
     .option('--device <name>', 'auto, cpu, cuda or cuda:<number>', 'auto')
     .option('--threads <n>', 'threads of the CPU; 0 is every core', whole('--threads', 0), 0)
+    .option('--mode <which>', 'inference or training; both when left out')
+    .option('--profile', 'how long each kind of step takes, beside what arithmetic and memory allow')
+    .option('--layers', 'with --profile: every step by itself, too')
+    .option(
+      '--peak-tflops <n>',
+      'with --profile: what the device reaches in the precision, in TFLOP/s; measured on a CPU, known of some cards',
+      number('--peak-tflops', { min: 0.001 }),
+    )
+    .option(
+      '--bandwidth <n>',
+      'with --profile: the same of its memory, in TB/s',
+      number('--bandwidth', { min: 0.001 }),
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
 Examples:
   googlenet bench
-  googlenet bench --batch-size 8,64 --precision bf16 --image-size 128`,
+  googlenet bench --batch-size 8,64 --precision bf16 --image-size 128
+  googlenet bench --profile --layers --mode training --batch-size 32 --precision fp32`,
     )
     .action(bench)
 }
@@ -58,6 +78,10 @@ async function bench(flags: Flags): Promise<void> {
   const { GoogLeNet } = await import('../network.js')
   const { imageSize, device, threads } = flags
   const measured: Measurement[] = []
+  const profiles: Profiled[] = []
+  const works = flags.mode
+    ? [checkChoice<Work>('--mode', flags.mode, ['inference', 'training'])]
+    : (['inference', 'training'] as const)
   const asked = flags.precision
     ?.split(',')
     .map((name) => checkChoice<Precision>('--precision', name, ['fp32', 'bf16', 'fp16']))
@@ -67,9 +91,14 @@ async function bench(flags: Flags): Promise<void> {
     for (const [done, precision] of precisions.entries()) {
       try {
         using net = await GoogLeNet.create({ imageSize, precision, device, threads })
-        for (const work of ['inference', 'training'] as const) {
+        for (const work of works) {
           for (const batchSize of flags.batchSize) {
             progress.update(`${work}, ${precision}, batch ${batchSize}`, done, precisions.length, '')
+            if (flags.profile) {
+              checkNotAborted(signal)
+              profiles.push(await profileNetwork(net, work, batchSize, flags))
+              continue
+            }
             const step = work === 'inference' ? inferenceStep(net, batchSize) : trainingStep(net, batchSize)
             const imagesPerSecond = batchSize * (await stepsPerSecond(step, flags.seconds, signal))
             measured.push({ work, precision, batchSize, imagesPerSecond })
@@ -81,7 +110,7 @@ async function bench(flags: Flags): Promise<void> {
       }
     }
   }).finally(() => progress.clear())
-  if (flags.json) return printJson({ imageSize, measured })
+  if (flags.json) return printJson({ imageSize, ...(flags.profile ? { profiles } : { measured }) })
   const rows = measured.map((one) => [
     one.work,
     one.precision,
@@ -89,6 +118,10 @@ async function bench(flags: Flags): Promise<void> {
     rate(one.imagesPerSecond),
   ])
   print(`GoogLeNet, images of ${imageSize} x ${imageSize}, 1000 classes\n`)
+  if (flags.profile) {
+    for (const profiled of profiles) printProfile(profiled, flags.layers ?? false)
+    return
+  }
   print(table(['work', 'precision', 'batch', 'speed'], rows, 2))
 }
 

@@ -5,6 +5,7 @@
 #include "addon/network_executor.h"
 #include "addon/network_results.h"
 #include "addon/plan.h"
+#include "addon/profile.h"
 
 namespace googlenet::addon {
 namespace {
@@ -57,8 +58,8 @@ class Network : public Napi::ObjectWrap<Network> {
          InstanceMethod<&Network::set_tensors>("setTensors"),
          InstanceMethod<&Network::get_counters>("getCounters"),
          InstanceMethod<&Network::set_counters>("setCounters"), InstanceMethod<&Network::memory>("memory"),
-         InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::dispose>("dispose"),
-         InstanceAccessor<&Network::device>("device"),
+         InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::profile>("profile"),
+         InstanceMethod<&Network::dispose>("dispose"), InstanceAccessor<&Network::device>("device"),
          InstanceAccessor<&Network::passed_over>("passedOver")});
     Environment::of(env).network_constructor = Napi::Persistent(constructor);
     exports.Set("Network", constructor);
@@ -165,6 +166,18 @@ class Network : public Napi::ObjectWrap<Network> {
       const graph::Mode mode = read_mode({info[1], "mode"});
       return [batch, mode](graph::Network& network) {
         return Planned{network.plan(batch, mode), network.table().parameters};
+      };
+    });
+  }
+
+  Napi::Value profile(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      const Field options(info[0], "options");
+      const int64_t batch = options["batch"].integer(1, kMaxBatch);
+      const graph::Mode mode = read_mode(options["mode"]);
+      const int repeat = static_cast<int>(options["repeat"].integer(1, kMaxBatch));
+      return [batch, mode, repeat](graph::Network& network) {
+        return Profiled{network.profile(batch, mode, repeat), network.table().parameters};
       };
     });
   }

@@ -1,6 +1,9 @@
 #include "backends/backend.h"
 
 #include <algorithm>
+#include <chrono>
+
+#include "backends/profile.h"
 
 namespace googlenet::backends {
 namespace {
@@ -22,6 +25,18 @@ class Sequence : public Program {
   void step(const Context& context) override {
     for (auto& operation : operations_) operation->run(context);
     if (context.update) backend_.update(*context.update);
+  }
+  std::vector<double> profile(const Context& context, int repeat) override {
+    using Clock = std::chrono::steady_clock;
+    return medians(repeat, [&] {
+      std::vector<double> seconds;
+      each_part(backend_, *this, operations_, forward_, context, [&](const auto& part) {
+        const Clock::time_point begin = Clock::now();
+        part();
+        seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+      });
+      return seconds;
+    });
   }
   size_t workspace() const override {
     size_t bytes = 0;

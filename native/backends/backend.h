@@ -85,10 +85,19 @@ class Program {
   /// Begins forward, backward, and `context.update` if it is there. Metrics, images and labels are its own
   /// until Backend::finish() ends it.
   virtual void step(const Context& context) = 0;
+  /// Seconds of each part of a run by itself: the plan's steps, and then the update and prepare(); without
+  /// `context.update` the forward pass alone. Medians of `repeat` runs after one that warms up.
+  virtual std::vector<double> profile(const Context& context, int repeat) = 0;
   /// Bytes of Context::workspace that it needs.
   virtual size_t workspace() const = 0;
   /// Bytes that it keeps for itself.
   virtual size_t prepared() const = 0;
+};
+
+/// What a device reaches at most: operations a second of products in the network's precision (a multiply-add
+/// is two), and bytes a second from and to its memory.
+struct Peaks {
+  double flops = 0, bandwidth = 0;
 };
 
 class Memory {
@@ -134,6 +143,8 @@ class Backend {
   virtual void wait() {}
   /// From which images reach the device fastest; none where any memory serves.
   virtual std::optional<HostMemory> host_memory() const { return {}; }
+  /// By a large product and a large copy; none where they are better looked up.
+  virtual std::optional<Peaks> measure_peaks() { return {}; }
   /// Bytes that allocate() can give; -1 when nobody knows.
   virtual int64_t free_memory() const { return -1; }
 

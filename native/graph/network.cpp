@@ -24,12 +24,6 @@ float* floats(const std::unique_ptr<Memory>& memory) {
 
 }  // namespace
 
-struct Network::Compiled {
-  Plan plan;
-  std::unique_ptr<backends::Program> program;
-  uint64_t prepared_version = 0;
-};
-
 Network::Network(Definition definition, std::unique_ptr<backends::Backend> backend, uint64_t seed)
     : backend_(std::move(backend)), seed_(seed) {
   if (definition.heads.size() > Metrics::kHeads) {

@@ -33,6 +33,18 @@ struct MemoryUse {
   }
 };
 
+/// How long a run takes, and each part of it by itself. Seconds.
+struct Profile {
+  struct Part {
+    std::string name, layer;
+    double seconds = 0;
+  };
+  Plan plan;
+  std::vector<Part> parts;  // steps of the plan; in training then the update, and what readies the weights
+  double whole = 0;         // one run after another
+  std::optional<backends::Peaks> peaks;
+};
+
 struct Batch {
   backends::Images images;
   int64_t count = 0;
@@ -82,9 +94,16 @@ class Network {
 
   MemoryUse memory() const;
   Plan plan(int64_t batch, Mode mode) const;
+  /// Of training steps, or of the forward passes of the main head, on noise with copies of the parameters:
+  /// all that the network keeps stays as it is. Where inference is computed in parts, of one part.
+  Profile profile(int64_t batch, Mode mode, int repeat);
 
  private:
-  struct Compiled;
+  struct Compiled {
+    Plan plan;
+    std::unique_ptr<backends::Program> program;
+    uint64_t prepared_version = 0;
+  };
   /// What a size of the images makes of the network.
   struct Input {
     Definition definition;
@@ -128,6 +147,7 @@ class Network {
   std::list<std::pair<PlanKey, std::unique_ptr<Compiled>>> plans_;  // most recently used first
   Counters counters_, ended_counters_;
   std::deque<std::unique_ptr<Begun>> begun_;  // and not ended, the oldest first
+  std::optional<backends::Peaks> peaks_;      // once measured
   uint64_t last_version_ = 0, weights_version_ = 0, average_version_ = 0;
 };
 

@@ -268,6 +268,17 @@ describe('other calls', () => {
     await expect(network.plan(0, 'eval')).rejects.toEqual(refusal('OPTION', /batch.*found 0/))
     await expect(network.plan(1e9, 'eval')).rejects.toEqual(refusal('OPTION', /batch.*found 1000000000/))
     await expect(network.plan(1, wrong('both'))).rejects.toEqual(refusal('OPTION', /"both"/))
+    const profile = { batch: 1, mode: 'eval', repeat: 1 } as const
+    await expect(network.profile({ ...profile, batch: 0 })).rejects.toEqual(
+      refusal('OPTION', /options\.batch.*found 0/),
+    )
+    await expect(network.profile({ ...profile, mode: wrong('both') })).rejects.toEqual(
+      refusal('OPTION', /options\.mode.*"both"/),
+    )
+    await expect(network.profile({ ...profile, repeat: 0.5 })).rejects.toEqual(
+      refusal('OPTION', /options\.repeat.*found 0\.5/),
+    )
+    await expect(network.profile(wrong(undefined))).rejects.toEqual(refusal('OPTION', /options/))
     expect(() => network.setCounters(wrong({ steps: 1 }))).toThrowError(refusal('OPTION', /counters.batches/))
     expect(() => network.setCounters({ steps: -1, batches: 0 })).toThrowError(refusal('OPTION', /found -1/))
   })

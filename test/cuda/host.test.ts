@@ -51,7 +51,7 @@ describe('the host side of the CUDA backend', () => {
   }, 600_000)
   afterAll(() => rmSync(out, { recursive: true }))
 
-  it.each(['cards', 'calls', 'recording', 'memory'])('%s', async (check) => {
+  it.each(['cards', 'calls', 'recording', 'profile', 'memory'])('%s', async (check) => {
     const found = await run(program, [check]).then(
       ({ stdout }) => stdout,
       ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr.slice(0, 4000)}`,

@@ -12,6 +12,7 @@ import {
   type Images,
   type ModelOptions,
   type Prediction,
+  type ProfileReport,
   type ResolvedOptions,
   type Schedule,
   type Snapshot,
@@ -142,6 +143,10 @@ export function describing(net: GoogLeNet, options: ModelOptions) {
   formatSummary(net.summary())
   same<typeof options.variant, 'seed'>()
   net.memory().arena.toFixed()
+  same<Awaited<ReturnType<typeof net.profile>>, ProfileReport>()
+  void net.profile({ batch: 32, mode: 'train' })
+  // @ts-expect-error there is no such mode
+  void net.profile({ batch: 32, mode: 'training' })
   using _scoped = net
 }
 

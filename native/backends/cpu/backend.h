@@ -20,6 +20,7 @@ class CpuBackend : public Backend {
   void read(const Context& context, const graph::View& view, float* host) override;
   void update(const Update& update) override;
   void enter_thread() override;
+  std::optional<Peaks> measure_peaks() override;
 
   Made make(const graph::step::Input&) override;
   Made make(const graph::step::Convolution&) override;

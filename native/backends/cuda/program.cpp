@@ -6,6 +6,7 @@
 
 #include "backends/cuda/backend.h"
 #include "backends/cuda/weights.h"
+#include "backends/profile.h"
 
 namespace googlenet::backends::cuda {
 namespace {
@@ -93,6 +94,33 @@ class CudaProgram : public Program {
       if (context.update) backend_.update(*context.update);
     });
     backend_.staging_->collect(context.metrics);
+  }
+
+  std::vector<double> profile(const Context& context, int repeat) override {
+    const Delivery delivery = this->delivery(context);
+    backend_.staging_->reserve(delivery);
+    backend_.staging_->send(delivery);
+    std::vector<Event> events;
+    return medians(repeat, [&] {
+      size_t count = 0;
+      const auto mark = [&] {
+        if (events.size() == count) events.push_back(make_timing_event());
+        GOOGLENET_CUDA(cudaEventRecord(events[count++].get(), backend_.stream()));
+      };
+      mark();
+      each_part(backend_, *this, operations_, forward_, context, [&](const auto& part) {
+        part();
+        mark();
+      });
+      backend_.wait();
+      std::vector<double> seconds;
+      for (size_t i = 1; i < count; i++) {
+        float milliseconds = 0;
+        GOOGLENET_CUDA(cudaEventElapsedTime(&milliseconds, events[i - 1].get(), events[i].get()));
+        seconds.push_back(milliseconds / 1000);
+      }
+      return seconds;
+    });
   }
 
   size_t workspace() const override {

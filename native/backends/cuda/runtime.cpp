@@ -50,6 +50,12 @@ Event make_event() {
   return Event(event);
 }
 
+Event make_timing_event() {
+  cudaEvent_t event = nullptr;
+  GOOGLENET_CUDA(cudaEventCreate(&event));
+  return Event(event);
+}
+
 void* allocate_device(size_t bytes, const std::string& purpose) {
   bytes = std::max<size_t>(bytes, 1);
   void* memory = nullptr;

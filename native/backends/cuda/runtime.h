@@ -27,6 +27,7 @@ using GraphExec = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, Destro
 
 Stream make_stream();  // does not synchronise with the default stream
 Event make_event();    // without timing
+Event make_timing_event();
 
 template <class T>
 using DevicePointer = std::unique_ptr<T[], Destroy<cudaFree>>;

@@ -168,6 +168,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
   return cudaSuccess;
 }
+cudaError_t cudaEventCreate(cudaEvent_t*) {
+  return cudaSuccess;
+}
 cudaError_t cudaEventDestroy(cudaEvent_t) {
   return cudaSuccess;
 }

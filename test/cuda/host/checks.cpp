@@ -217,6 +217,34 @@ void check_recording(uint64_t seed) {
   same(device::counts.launches, 7, "launches with those of inference");
 }
 
+/// Every part has its time, by itself and one after another, and the network goes on as if nothing had been.
+void check_profile(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const size_t before = device::allocated();
+  {
+    graph::Network network = make_network(seed % 2 ? Precision::Fp32 : Precision::Fp16);
+    const graph::Parameter& first = network.table().parameters.front();
+    const float weight = network.get(graph::TensorSet::Weights, first)[0];
+    for (const graph::Mode mode : {graph::Mode::Training, graph::Mode::Inference}) {
+      const graph::Profile profile = network.profile(1 + random() % 6, mode, 3);
+      const size_t others = mode == graph::Mode::Training ? 2 : 0;
+      same(profile.parts.size(), profile.plan.steps.size() + others, "parts");
+      for (const auto& part : profile.parts) same(part.seconds, double{1e-3f}, "seconds of " + part.name);
+      same(profile.whole > 0, true, "the whole takes time");
+      same(profile.peaks.has_value(), false, "peaks");
+    }
+    same(network.get(graph::TensorSet::Weights, first)[0], weight, "weight");
+    same(network.has(graph::TensorSet::Momentum), false, "momentum");
+    same(network.counters().batches, 0, "batches");
+    OwnedBatch batch(random, 4, *network.host_memory());
+    for (int i = 0; i < 3; i++) {
+      network.begin_step(batch.view(), batch.labels.data(), {});
+      same(network.end_step().loss, batch.loss(i), "loss");
+    }
+  }
+  same(device::allocated(), before, "bytes left behind");
+}
+
 /// What does not fit says so, with the largest batch that does, and harms nothing.
 void check_memory(uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -244,8 +272,11 @@ void check_memory(uint64_t seed) {
   same(device::allocated(), before, "bytes left behind");
 }
 
-const std::map<std::string, void (*)(uint64_t)> checks = {
-    {"cards", check_cards}, {"calls", check_calls}, {"recording", check_recording}, {"memory", check_memory}};
+const std::map<std::string, void (*)(uint64_t)> checks = {{"cards", check_cards},
+                                                          {"calls", check_calls},
+                                                          {"recording", check_recording},
+                                                          {"profile", check_profile},
+                                                          {"memory", check_memory}};
 
 }  // namespace
 

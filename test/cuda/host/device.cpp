@@ -20,6 +20,8 @@ struct CUstream_st {
 };
 struct CUevent_st {
   int64_t recorded = 0, done = 0;
+  bool timed = false;
+  int time = 0;  // when it was done last
 };
 struct CUgraph_st {
   std::vector<Work> works;
@@ -260,6 +262,10 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
   return cudaSuccess;
 }
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = new CUevent_st{.timed = true};
+  return cudaSuccess;
+}
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   drain();
   delete event;
@@ -267,7 +273,17 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (stream->recording) return forbidden();
-  put(stream, {[event, number = ++event->recorded] { event->done = number; }});
+  put(stream, {[event, number = ++event->recorded] {
+        event->done = number;
+        event->time = ++device::counts.events;
+      }});
+  return cudaSuccess;
+}
+/// A millisecond goes by with every event.
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (!begin->timed || !end->timed || begin->recorded == 0) return cudaErrorInvalidResourceHandle;
+  if (begin->done < begin->recorded || end->done < end->recorded) return cudaErrorNotReady;
+  *milliseconds = static_cast<float>(end->time - begin->time);
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {

@@ -26,7 +26,7 @@ extern Machine machine;
 
 /// Counts since the last reset().
 struct Counts {
-  int graphs = 0, launches = 0, kernels = 0;
+  int graphs = 0, launches = 0, kernels = 0, events = 0;
 };
 extern Counts counts;
 

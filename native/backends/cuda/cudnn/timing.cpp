@@ -33,17 +33,11 @@ class Scratch {
   Pointers pointers_;
 };
 
-Event timing_event() {
-  cudaEvent_t event = nullptr;
-  GOOGLENET_CUDA(cudaEventCreate(&event));
-  return Event(event);
-}
-
 /// Median, in microseconds.
 float time(Execution& execution, const Pointers& pointers, const Device& device, cudaStream_t stream) {
   const auto workspace = make_device<std::byte>(execution.plan().workspace(), "timing cuDNN's engines");
   const auto run = [&] { execution.run(device.handle, pointers, workspace.get()); };
-  const Event begin = timing_event(), end = timing_event();
+  const Event begin = make_timing_event(), end = make_timing_event();
   run();  // loads the kernel
   std::vector<float> times(kRuns);
   for (float& milliseconds : times) {
