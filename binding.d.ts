@@ -287,7 +287,8 @@ export class Network {
   plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport>
   /**
    * Times training steps, or the main head's forward pass, on images of noise and copies of the weights: nothing
-   * that getTensors() and getCounters() give changes.
+   * that getTensors() and getCounters() give changes. On a GPU in fp16 the scale of the loss, which no snapshot
+   * holds either, may move.
    */
   profile(options: { batch: number; mode: 'eval' | 'train'; repeat: number }): Promise<ProfileReport>
   /**

@@ -75,6 +75,11 @@ Examples:
 }
 
 async function bench(flags: Flags): Promise<void> {
+  const ofProfile = flags.layers || flags.peakTflops !== undefined || flags.bandwidth !== undefined
+  if (ofProfile && !flags.profile) {
+    const message = '--layers, --peak-tflops and --bandwidth belong to --profile; add it or leave them out'
+    throw new GoogLeNetError('ERR_GOOGLENET_OPTION', message)
+  }
   const { GoogLeNet } = await import('../network.js')
   const { imageSize, device, threads } = flags
   const measured: Measurement[] = []

@@ -49,4 +49,11 @@ describe('bench --profile', () => {
     expect(code).not.toBe(0)
     expect(stderr).toContain(message)
   })
+
+  test.each([['--layers'], ['--peak-tflops', '1'], ['--bandwidth', '1']])('goes with %s', async (...args) => {
+    const { code, stderr } = await googlenet(['bench', ...args])
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('error ERR_GOOGLENET_OPTION')
+    expect(stderr).toContain('add it or leave them out')
+  })
 })
