@@ -1,8 +1,8 @@
 /**
  * cuDNN plans every convolution that the CUDA backend would run, for cards that are not here: devices/ describes them
  * (the H200's as cuDNN takes it, the others from NVIDIA's datasheets and the limits of their compute capability).
- * Nothing is run. GOOGLENET_TEST_PLANS=all asks for every batch on every card; otherwise the H200 has them all and the
- * others one, as cuDNN compiles some 40 kernels for each.
+ * Nothing is run. In CI (or with GOOGLENET_TEST_PLANS=all) every card has every batch; otherwise the H200 has them all
+ * and the others one, as cuDNN compiles some 40 kernels for each.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ interface PlannedGraph {
 }
 
 const program = join(packageRoot, 'build/Release/googlenet-cuda-plans')
-const all = process.env.GOOGLENET_TEST_PLANS === 'all'
+const all = process.env.GOOGLENET_TEST_PLANS === 'all' || process.env.CI === 'true'
 const everyBatch = [1, 32, 256]
 const timeout = 1_200_000
 
