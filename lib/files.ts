@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { asGoogLeNetError } from './errors.js'
 
@@ -29,6 +29,26 @@ export async function writeFileAtomic(
     await rm(beside, { force: true })
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot write ${path}`)
   }
+}
+
+/**
+ * Writes a file that can be made again at the first of these paths that takes it, making its folder. Returns that
+ * path; undefined where none does.
+ */
+export async function writeWherePossible(
+  paths: readonly string[],
+  content: Uint8Array,
+): Promise<string | undefined> {
+  for (const path of paths) {
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await writeFileAtomic(path, content)
+      return path
+    } catch {
+      // A folder that cannot be written: the next path.
+    }
+  }
+  return undefined
 }
 
 /** Removes what writers that ended in the middle have left in a folder. */

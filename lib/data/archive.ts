@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdir, realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { realpath } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { cacheFolder } from '../cacheFolder.js'
 import { checkNumber } from '../checks.js'
 import { GoogLeNetError } from '../errors.js'
-import { writeFileAtomic } from '../files.js'
+import { writeWherePossible } from '../files.js'
 import {
   type ArchiveIndex,
   decodeArchiveIndex,
@@ -98,7 +98,7 @@ export async function openArchive(path: string, options: ArchiveOptions = {}): P
   }
   const samples = index.offsets.length
   if (samples === 0) throw noPictures(path, index)
-  const file = await writeIndex(files, encodeArchiveIndex(index, archive))
+  const file = await writeWherePossible(files, encodeArchiveIndex(index, archive))
   onEvent?.({
     type: 'indexed',
     path,
@@ -133,18 +133,4 @@ async function readIndex(file: string, archive: FileBytes): Promise<ArchiveIndex
     const { message, cause } = error as GoogLeNetError
     return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' ? undefined : `${file}: ${message}`
   }
-}
-
-/** Writes into the first place that takes it. */
-async function writeIndex(files: readonly string[], content: Buffer): Promise<string | undefined> {
-  for (const file of files) {
-    try {
-      if (file !== files[0]) await mkdir(dirname(file), { recursive: true })
-      await writeFileAtomic(file, content)
-      return file
-    } catch {
-      // A folder that cannot be written: the next place, and without any the index is made anew each time.
-    }
-  }
-  return undefined
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { GoogLeNetError } from '../errors.js'
+import { lastNotAbove, nameAt, viewOf } from './columns.js'
 import { Faults, type Skipped } from './faults.js'
 
 /** Where the pictures of an archive lie: those of a group (an archive in it, or a folder) together, sorted by name. */
@@ -25,20 +26,12 @@ export interface ArchiveState {
 
 /** The name of a picture within its group. */
 export function nameOf({ names, nameEnds }: ArchiveIndex, picture: number): string {
-  const begin = picture === 0 ? 0 : nameEnds[picture - 1]!
-  return Buffer.from(names.buffer, names.byteOffset, names.length).toString('utf8', begin, nameEnds[picture]!)
+  return nameAt(names, nameEnds, picture)
 }
 
 /** The last group that begins at a picture or before, of those that hold any. */
 export function groupOf({ starts }: ArchiveIndex, picture: number): number {
-  let low = 0
-  let high = starts.length - 1
-  while (high - low > 1) {
-    const middle = (low + high) >> 1
-    if (starts[middle]! <= picture) low = middle
-    else high = middle
-  }
-  return low
+  return lastNotAbove(starts, picture)
 }
 
 const magic = Buffer.from('GNETTAR1', 'latin1')
@@ -59,9 +52,7 @@ export function encodeArchiveIndex(index: ArchiveIndex, { size, mtimeMs }: Archi
   header.writeUInt32LE(json.length, 24)
   header.writeDoubleLE(size, 32)
   header.writeDoubleLE(mtimeMs, 40)
-  const columns = [offsets, lengths, nameEnds, starts, names].map((column) =>
-    Buffer.from(column.buffer, column.byteOffset, column.byteLength),
-  )
+  const columns = [offsets, lengths, nameEnds, starts, names].map(viewOf)
   const file = Buffer.concat([header, ...columns, json])
   file.writeUInt32LE(crc32(file.subarray(12)), 8)
   return file

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile, realpath } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { cacheFolder } from '../../cacheFolder.js'
-import { writeFileAtomic } from '../../files.js'
+import { writeWherePossible } from '../../files.js'
 import { FileBytes } from '../byteSource.js'
 import type { RemoteFile } from '../remote/http.js'
 import { decodeShardIndex, encodeShardIndex, type ShardIndex } from './shardIndex.js'
@@ -22,7 +22,7 @@ export async function openShardIndex(path: string, signal?: AbortSignal): Promis
     if (kept?.bytes === tar.size && (kept.mtimeMs === 0 || kept.mtimeMs === tar.mtimeMs)) return kept
   }
   const index = await indexShard(tar, signal)
-  await keep(places, encodeShardIndex(index))
+  await writeWherePossible(places, encodeShardIndex(index))
   return index
 }
 
@@ -44,7 +44,7 @@ export async function openRemoteIndex(
   await bring()
   await using tar = await FileBytes.open(path)
   const index = await indexShard(tar, signal)
-  await keep([place], encodeShardIndex(index))
+  await writeWherePossible([place], encodeShardIndex(index))
   return index
 }
 
@@ -59,15 +59,5 @@ async function readIndex(path: string): Promise<ShardIndex | undefined> {
     return decodeShardIndex(await readFile(path), path)
   } catch {
     return undefined
-  }
-}
-
-/** Keeps it at the first place that can be written; without one it is made anew each time. */
-async function keep(places: readonly string[], index: Uint8Array): Promise<void> {
-  for (const place of places) {
-    try {
-      await mkdir(dirname(place), { recursive: true })
-      return await writeFileAtomic(place, index)
-    } catch {}
   }
 }

@@ -3,6 +3,7 @@ import type { PictureSource } from '../../../binding.js'
 import { checkNumber } from '../../checks.js'
 import { checkNotAborted } from '../../queue.js'
 import { type ByteSource, FileBytes } from '../byteSource.js'
+import { lastNotAbove } from '../columns.js'
 import type { CachedFile } from '../remote/diskCache.js'
 import { describeRemote, fetchRange } from '../remote/http.js'
 import type { DataSet, Sample, SampleSource } from '../source.js'
@@ -11,7 +12,7 @@ import { type ParquetTable, readPictures, readTable } from './parquetFile.js'
 import { isUrl, partShards } from './shardNames.js'
 import type { RemoteShards } from './shardSource.js'
 import { openRemote, type ShardOptions, splitWhole } from './webDataset.js'
-import { lastNotAbove, WindowOrder } from './windowOrder.js'
+import { WindowOrder } from './windowOrder.js'
 
 /** Bytes of pictures that are held beyond those which the latest batches need. */
 const heldBytes = 512 * 2 ** 20

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { GoogLeNetError } from '../../errors.js'
+import { nameAt, viewOf } from '../columns.js'
 import { tarBlock } from '../tarWriter.js'
 
 /** The samples of one tar file: where each one's picture lies, what it shows and what it is called. */
@@ -65,12 +66,7 @@ export class ShardIndexBuilder {
 /** Where the picture of a sample lies, and its name. */
 export function sampleOf(index: ShardIndex, i: number): { offset: number; length: number; name: string } {
   const { blocks, lengths, nameEnds, names } = index
-  const name = Buffer.from(names.buffer, names.byteOffset, names.length)
-  return {
-    offset: blocks[i]! * tarBlock,
-    length: lengths[i]!,
-    name: name.toString('utf8', i === 0 ? 0 : nameEnds[i - 1]!, nameEnds[i]!),
-  }
+  return { offset: blocks[i]! * tarBlock, length: lengths[i]!, name: nameAt(names, nameEnds, i) }
 }
 
 /** The index as a file, little-endian: a header, four columns, the names, the classes as JSON. */
@@ -83,9 +79,7 @@ export function encodeShardIndex(index: ShardIndex): Buffer {
   header.writeUInt32LE(index.blocks.length, 32)
   header.writeUInt32LE(index.names.length, 36)
   header.writeUInt32LE(classes.length, 40)
-  const columns = [index.blocks, index.lengths, index.labels, index.nameEnds].map((column) =>
-    Buffer.from(column.buffer, column.byteOffset, column.byteLength),
-  )
+  const columns = [index.blocks, index.lengths, index.labels, index.nameEnds].map(viewOf)
   const file = Buffer.concat([header, ...columns, index.names, classes])
   file.writeUInt32LE(crc32(file.subarray(12)), 8)
   return file

@@ -1,9 +1,10 @@
 import { checkNumber } from '../../checks.js'
+import { lastNotAbove } from '../columns.js'
 import type { CachedFile, DiskCache } from '../remote/diskCache.js'
 import type { HttpOptions } from '../remote/http.js'
 import type { Sample, SampleSource } from '../source.js'
 import { type ShardIndex, sampleOf } from './shardIndex.js'
-import { lastNotAbove, WindowOrder } from './windowOrder.js'
+import { WindowOrder } from './windowOrder.js'
 
 /** A tar file of samples: on this machine, or on a server and then in the cache when it is needed. */
 export interface Shard {

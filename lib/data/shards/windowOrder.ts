@@ -1,3 +1,4 @@
+import { lastNotAbove } from '../columns.js'
 import { EpochOrder, hash } from '../order.js'
 
 /** Blocks whose samples are mixed with each other; what keeps them at hand must hold twice as many. */
@@ -61,16 +62,4 @@ export class WindowOrder {
     this.#inWindow.set(window, order)
     return order
   }
-}
-
-/** The last place whose value is `value` or less; values rise, and several may be equal. */
-export function lastNotAbove(values: Float64Array, value: number): number {
-  let low = 0
-  let high = values.length - 1
-  while (high - low > 1) {
-    const middle = (low + high) >> 1
-    if (values[middle]! <= value) low = middle
-    else high = middle
-  }
-  return low
 }
