@@ -93,4 +93,16 @@ T* pointer(const Context& context, const graph::View& view) {
   return reinterpret_cast<T*>(context.arena + context.buffers[view.buffer].offset) + view.offset;
 }
 
+/// The same for libraries, which are told the type.
+inline std::byte* address(const CudaBackend& backend, const Context& context, const graph::View& view) {
+  const graph::Buffer& buffer = context.buffers[view.buffer];
+  const int64_t size = buffer.element == graph::Element::Float ? sizeof(float) : backend.activation_bytes();
+  return context.arena + buffer.offset + view.offset * size;
+}
+
+/// Bytes rounded up to the alignment of what shares the workspace.
+inline size_t aligned(size_t bytes) {
+  return (bytes + 255) / 256 * 256;
+}
+
 }  // namespace googlenet::backends::cuda

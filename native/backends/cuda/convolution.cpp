@@ -24,18 +24,10 @@ WeightCopy weight_copy(const graph::Window& window, const graph::Range& weight, 
   return copy;
 }
 
-void* address(const CudaBackend& backend, const Context& context, const graph::View& view) {
-  return context.arena + context.buffers[view.buffer].offset + view.offset * backend.activation_bytes();
-}
-
 template <class Plan>
 Plan required(Plan plan) {
   plan.require();
   return plan;
-}
-
-size_t aligned(size_t bytes) {
-  return (bytes + 255) / 256 * 256;
 }
 
 // ---- forward

@@ -14,17 +14,9 @@ namespace {
 
 namespace step = graph::step;
 
-constexpr size_t kAlignment = 256;  // bytes, of what shares the workspace
-
 /// Of a row, padding included.
 int64_t lanes(const graph::View& view) {
   return view.channels + view.padding;
-}
-
-std::byte* address(const CudaBackend& backend, const Context& context, const graph::View& view) {
-  const graph::Buffer& buffer = context.buffers[view.buffer];
-  const int64_t size = buffer.element == graph::Element::Float ? sizeof(float) : backend.activation_bytes();
-  return context.arena + buffer.offset + view.offset * size;
 }
 
 /// The weight [out][pixels][in] as products read it: `in` are the features, `out` what they become.
@@ -171,8 +163,7 @@ class LinearBackwardWeights : public Operation {
             .d = {CUDA_R_32F, in}};
   }
   size_t gradient_bytes() const {
-    const size_t bytes = lanes(what_.input) * lanes(what_.output_gradient) * sizeof(float);
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    return aligned(lanes(what_.input) * lanes(what_.output_gradient) * sizeof(float));
   }
 
   CudaBackend& backend_;
