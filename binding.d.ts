@@ -26,8 +26,27 @@ export type LayerDefinition =
     }
   | { kind: 'batchNorm'; name: string; input: string; epsilon: number; momentum: number }
   | { kind: 'relu'; name: string; input: string }
-  | { kind: 'maxPool'; name: string; input: string; kernel: number; stride: number; padding: number }
+  /**
+   * Across channels: x (k + alpha / size S)^-beta, S the sum of the squares of the `size` channels around x's
+   * (PyTorch's local_response_norm, Caffe's LRN).
+   */
+  | { kind: 'lrn'; name: string; input: string; size: number; alpha: number; beta: number; k: number }
+  | {
+      kind: 'maxPool'
+      name: string
+      input: string
+      kernel: number
+      stride: number
+      padding: number
+      /**
+       * The output's side is rounded up instead of down: a last window, clipped, where places are left over. Each
+       * window begins in the input or the padding before it (PyTorch's ceil_mode). Absent: false.
+       */
+      ceil?: boolean
+    }
   | { kind: 'averagePool'; name: string; input: string; kernel: number; stride: number; padding: number }
+  /** `size` x `size` means whatever the input's size: of rows and columns floor(i side / size) to ceil((i + 1) side / size). */
+  | { kind: 'adaptiveAveragePool'; name: string; input: string; size: number }
   | { kind: 'concat'; name: string; inputs: string[] }
   /** Reads its input flattened in C, H, W order, as PyTorch's `view` does. */
   | { kind: 'linear'; name: string; input: string; outFeatures: number; bias: boolean }
@@ -40,8 +59,18 @@ export interface HeadDefinition {
 }
 
 export interface NetworkDefinition {
-  /** Images as they enter: uint8 batches are divided by 255, then normalised by mean and std (per channel). */
-  input: { channels: number; height: number; width: number; mean: number[]; std: number[] }
+  /**
+   * Images as they enter: uint8 batches are divided by 255, then normalised by mean and std. With `bgr` the network
+   * has the channels of uint8 batches in the reverse order; mean and std are per channel of the network's. Float32
+   * batches are as the network takes them.
+   */
+  input: { channels: number; height: number; width: number; mean: number[]; std: number[]; bgr?: boolean }
+  /**
+   * How weights and biases of convolutions and linear layers begin. `uniform`, when absent: as PyTorch's, in
+   * +-1 / sqrt(fan in). `xavier`: as Caffe's, weights in +-sqrt(3 / fan in), biases 0.2, of heads 0. `normal`: as
+   * torchvision's googlenet, weights of deviation 0.01.
+   */
+  initial?: 'uniform' | 'xavier' | 'normal'
   layers: LayerDefinition[]
   heads: HeadDefinition[]
 }
@@ -134,6 +163,14 @@ export interface PlanWindow {
   kernel: number
   stride: number
   padding: number
+  /** Of an average pool whose windows share the input out; `kernel` is the widest one's side. */
+  adaptive?: boolean
+}
+export interface PlanLrn {
+  size: number
+  alpha: number
+  beta: number
+  k: number
 }
 /** One operation of a plan as it runs; what an operation does without is absent. */
 export interface PlanStep {
@@ -170,8 +207,11 @@ export interface PlanStep {
   fold?: { gamma: PlanRange; beta: PlanRange; mean: PlanRange; variance: PlanRange; epsilon: number }
 
   window?: PlanWindow
+  lrn?: PlanLrn
   batch?: number
   shape?: PlanShape
+  /** Of the input: uint8 images have their channels in the reverse order. */
+  bgr?: boolean
   /** Of a linear layer: the pixels that a row of its input consists of. */
   pixels?: number
   relu?: boolean

@@ -1,7 +1,7 @@
 import type { NetworkBuilder, Output } from './builder.js'
 import type { Unplaced } from './layer.js'
 import {
-  adaptiveAveragePool,
+  averagePoolTo,
   batchNorm,
   concat,
   convolution,
@@ -72,10 +72,7 @@ export function auxiliaryHead(
   from: Output,
   options: { classes: number; auxDropout: number },
 ): Output {
-  const cells = net.sequential(`${name}.conv`, from, [
-    adaptiveAveragePool(from.height, 4),
-    ...convBlock(128, 1),
-  ])
+  const cells = net.sequential(`${name}.conv`, from, [averagePoolTo(from.height, 4), ...convBlock(128, 1)])
   return net.sequential(`${name}.fc`, cells, [
     linear(1024),
     relu(),

@@ -55,15 +55,18 @@ export function checkCount(layer: LayerDefinition, name: string, value: number, 
   })
 }
 
-/** Height and width after a square window has slid over the input, rounded down. */
+/**
+ * Height and width after a square window has slid over the input, rounded down; with `ceil` up, but for a window that
+ * would begin beyond the input.
+ */
 export function slide(
-  layer: LayerDefinition & { kernel: number; stride: number; padding: number },
+  layer: LayerDefinition & { kernel: number; stride: number; padding: number; ceil?: boolean },
   input: Shape,
 ): { height: number; width: number } {
   checkCount(layer, 'kernel', layer.kernel)
   checkCount(layer, 'stride', layer.stride)
   checkCount(layer, 'padding', layer.padding, 0, layer.kernel - 1)
-  const along = (side: number) => Math.floor((side + 2 * layer.padding - layer.kernel) / layer.stride) + 1
+  const along = (side: number) => windowsAlong(side, layer)
   const height = along(input.height)
   const width = along(input.width)
   if (height < 1 || width < 1) {
@@ -73,4 +76,19 @@ export function slide(
     )
   }
   return { height, width }
+}
+
+function windowsAlong(
+  side: number,
+  {
+    kernel,
+    stride,
+    padding,
+    ceil = false,
+  }: { kernel: number; stride: number; padding: number; ceil?: boolean },
+): number {
+  const steps = (side + 2 * padding - kernel) / stride
+  if (!ceil) return Math.floor(steps) + 1
+  const windows = Math.ceil(steps) + 1
+  return (windows - 1) * stride >= side + padding ? windows - 1 : windows
 }

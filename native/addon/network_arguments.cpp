@@ -18,13 +18,25 @@ constexpr int64_t kMaxChannels = 1 << 20;
 constexpr uint32_t kMaxLayers = 1024;
 constexpr int64_t kMaxThreads = 1024;
 
+bool read_flag(const Field& field) {
+  return !field.absent() && field.flag();
+}
+
+void read_window(const Field& field, graph::Layer& layer) {
+  layer.kernel = field["kernel"].integer(1, kMaxSide);
+  layer.stride = field["stride"].integer(1, kMaxSide);
+  layer.padding = field["padding"].integer(0, kMaxSide);
+}
+
 graph::Layer read_layer(const Field& field) {
   graph::Layer layer;
   layer.kind = field["kind"].choice<LayerKind>({{"convolution", LayerKind::Convolution},
                                                 {"batchNorm", LayerKind::BatchNorm},
                                                 {"relu", LayerKind::Relu},
+                                                {"lrn", LayerKind::Lrn},
                                                 {"maxPool", LayerKind::MaxPool},
                                                 {"averagePool", LayerKind::AveragePool},
+                                                {"adaptiveAveragePool", LayerKind::AdaptiveAveragePool},
                                                 {"concat", LayerKind::Concat},
                                                 {"linear", LayerKind::Linear},
                                                 {"dropout", LayerKind::Dropout}});
@@ -40,12 +52,21 @@ graph::Layer read_layer(const Field& field) {
     case LayerKind::Convolution:
       layer.out_channels = field["outChannels"].integer(1, kMaxChannels);
       layer.bias = field["bias"].flag();
-      [[fallthrough]];
+      read_window(field, layer);
+      break;
     case LayerKind::MaxPool:
     case LayerKind::AveragePool:
-      layer.kernel = field["kernel"].integer(1, kMaxSide);
-      layer.stride = field["stride"].integer(1, kMaxSide);
-      layer.padding = field["padding"].integer(0, kMaxSide);
+      layer.ceil = read_flag(field["ceil"]);
+      read_window(field, layer);
+      break;
+    case LayerKind::AdaptiveAveragePool:
+      layer.cells = field["size"].integer(1, kMaxSide);
+      break;
+    case LayerKind::Lrn:
+      layer.lrn.size = field["size"].integer(1, kMaxChannels);
+      layer.lrn.alpha = static_cast<float>(field["alpha"].number(0, kMaxFloat));
+      layer.lrn.beta = static_cast<float>(field["beta"].number(0, kMaxFloat));
+      layer.lrn.k = static_cast<float>(field["k"].number(0, kMaxFloat));
       break;
     case LayerKind::Linear:
       layer.out_channels = field["outFeatures"].integer(1, kMaxChannels);
@@ -87,7 +108,8 @@ std::vector<int64_t> read_shape(const Field& field) {
   return shape;
 }
 
-/// "auto", "cpu", "cuda" or "cuda:<number>".
+}  // namespace
+
 Device read_device(const Field& field) {
   const std::string text = field.text();
   if (text == "auto") return {Device::Kind::Auto};
@@ -104,12 +126,6 @@ Device read_device(const Field& field) {
   field.refuse("ERR_GOOGLENET_DEVICE", "must be \"auto\", \"cpu\", \"cuda\" or \"cuda:<number>\"");
 }
 
-bool read_flag(const Field& field) {
-  return !field.absent() && field.flag();
-}
-
-}  // namespace
-
 graph::Definition read_definition(const Field& definition) {
   graph::Definition read;
   const Field input = definition["input"];
@@ -117,6 +133,14 @@ graph::Definition read_definition(const Field& definition) {
                 input["width"].integer(1, kMaxSide)};
   read.mean = read_figures(input["mean"], -kMaxFloat);
   read.std = read_figures(input["std"], 1e-12);
+  read.bgr = read_flag(input["bgr"]);
+  const Field initial = definition["initial"];
+  if (!initial.absent()) {
+    using graph::InitialValues;
+    read.initial = initial.choice<InitialValues>({{"uniform", InitialValues::Uniform},
+                                                  {"xavier", InitialValues::Xavier},
+                                                  {"normal", InitialValues::Normal}});
+  }
   const Field layers = definition["layers"];
   const uint32_t layer_count = layers.length(kMaxLayers);
   for (uint32_t i = 0; i < layer_count; i++) read.layers.push_back(read_layer(layers.at(i)));

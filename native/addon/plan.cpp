@@ -57,6 +57,15 @@ class Writer {
     to("kernel", window.kernel);
     to("stride", window.stride);
     to("padding", window.padding);
+    to("adaptive", window.adaptive);
+    object_.Set(name, to.object());
+  }
+  void operator()(const char* name, const graph::LrnFigures& lrn) {
+    Writer to(env_, plan_);
+    to("size", lrn.size);
+    to("alpha", lrn.alpha);
+    to("beta", lrn.beta);
+    to("k", lrn.k);
     object_.Set(name, to.object());
   }
   void operator()(const char* name, const graph::Range& range) {

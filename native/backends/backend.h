@@ -53,7 +53,7 @@ struct Context {
   float* gradients = nullptr;
   Images images;
   const int32_t* labels = nullptr;
-  const float* mean = nullptr;  // per channel, of the input
+  const float* mean = nullptr;  // per channel of the network's input
   const float* std = nullptr;
   float label_smoothing = 0;
   float gradient_scale = 1;           // share of this batch in an accumulated gradient
@@ -158,6 +158,8 @@ class Backend {
   virtual Made make(const graph::step::BatchNormBackward&) = 0;
   virtual Made make(const graph::step::Relu&) = 0;
   virtual Made make(const graph::step::ReluBackward&) = 0;
+  virtual Made make(const graph::step::Lrn&) = 0;
+  virtual Made make(const graph::step::LrnBackward&) = 0;
   virtual Made make(const graph::step::MaxPool&) = 0;
   virtual Made make(const graph::step::MaxPoolBackward&) = 0;
   virtual Made make(const graph::step::AveragePool&) = 0;

@@ -18,12 +18,19 @@ std::string text(const Shape& s) {
   return std::to_string(s.channels) + "x" + std::to_string(s.height) + "x" + std::to_string(s.width);
 }
 
+int64_t side_of(const Layer& layer, int64_t side) {
+  const auto rounded = layer.ceil ? window_output_ceil : window_output;
+  return rounded(side, layer.kernel, layer.stride, layer.padding);
+}
+
 Shape output_of(const Layer& layer, const std::vector<Shape>& in) {
   const Shape& first = in.front();
   switch (layer.kind) {
     case LayerKind::Convolution:
     case LayerKind::MaxPool:
     case LayerKind::AveragePool: {
+      // Clipped averages would need a rule for what they divide by; no variant has one, so it is not built.
+      if (layer.kind == LayerKind::AveragePool && layer.ceil) refuse(layer, "average pools take no ceil");
       if (layer.kernel < 1 || layer.stride < 1 || layer.padding < 0 || layer.padding >= layer.kernel) {
         refuse(layer,
                "kernel, stride and padding must satisfy 1 <= kernel, 1 <= stride, 0 <= padding < kernel");
@@ -36,14 +43,21 @@ Shape output_of(const Layer& layer, const std::vector<Shape>& in) {
       if (layer.kind == LayerKind::Convolution && layer.out_channels < 1)
         refuse(layer, "outChannels must be positive");
       const Shape out{layer.kind == LayerKind::Convolution ? layer.out_channels : first.channels,
-                      window_output(first.height, layer.kernel, layer.stride, layer.padding),
-                      window_output(first.width, layer.kernel, layer.stride, layer.padding)};
+                      side_of(layer, first.height), side_of(layer, first.width)};
       if (out.height < 1 || out.width < 1) {
         refuse(layer,
                "its window of " + std::to_string(layer.kernel) + " does not fit the input " + text(first));
       }
       return out;
     }
+    case LayerKind::AdaptiveAveragePool:
+      if (layer.cells < 1) refuse(layer, "size must be positive");
+      return {first.channels, layer.cells, layer.cells};
+    case LayerKind::Lrn:
+      if (layer.lrn.size < 1 || !(layer.lrn.alpha >= 0) || !(layer.lrn.beta >= 0) || !(layer.lrn.k > 0)) {
+        refuse(layer, "size, alpha, beta and k must satisfy 1 <= size, 0 <= alpha, 0 <= beta, 0 < k");
+      }
+      return first;
     case LayerKind::Linear:
       if (layer.out_channels < 1) refuse(layer, "outFeatures must be positive");
       return {layer.out_channels, 1, 1};

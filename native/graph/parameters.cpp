@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numbers>
 
 #include "random.h"
 
@@ -11,6 +12,11 @@ namespace {
 
 constexpr int64_t kAlignment = 16;  // floats: one 64-byte line
 constexpr int64_t kVector = 8;      // channels: the largest multiple that a backend pads rows to
+
+// torchvision's googlenet.py: trunc_normal_(std=0.01, a=-2, b=2), whose bounds no value ever meets.
+constexpr double kDeviation = 0.01;
+// BVLC's train_val.prototxt: the constant filler of every bias but those of classifiers.
+constexpr double kBias = 0.2;
 
 int64_t aligned(int64_t count) {
   return (count + kAlignment - 1) / kAlignment * kAlignment;
@@ -78,6 +84,9 @@ class LayOut {
   }
 
  private:
+  bool is_head(int layer) const {
+    return std::find(shapes_.heads.begin(), shapes_.heads.end(), layer) != shapes_.heads.end();
+  }
   bool is(int layer, LayerKind kind) const { return layer >= 0 && definition_.layers[layer].kind == kind; }
 
   /// Siblings lie in this order, so that as many as can be run as one without a gap between them: those whose
@@ -152,14 +161,14 @@ class LayOut {
   }
 
   void add(const std::string& name, std::vector<int64_t> shape, const Range& range, Initial initial,
-           double bound = 0) {
+           double figure) {
     Parameter parameter;
     parameter.name = name;
     parameter.shape = std::move(shape);
     parameter.range = range;
     parameter.out = range.count;
     parameter.initial = initial;
-    parameter.bound = bound;
+    parameter.figure = figure;
     parameter.trainable = range.offset < table_.trainable;
     table_.parameters.push_back(std::move(parameter));
   }
@@ -170,24 +179,31 @@ class LayOut {
       const LayerParameters& parameters = table_.layers[i];
       const Shape& in = input_of(static_cast<int>(i));
       if (layer.kind == LayerKind::BatchNorm) {
-        add(layer.name + ".weight", {in.channels}, parameters.weight, Initial::Ones);
-        add(layer.name + ".bias", {in.channels}, parameters.bias, Initial::Zeros);
-        add(layer.name + ".running_mean", {in.channels}, parameters.mean, Initial::Zeros);
-        add(layer.name + ".running_var", {in.channels}, parameters.variance, Initial::Ones);
+        add(layer.name + ".weight", {in.channels}, parameters.weight, Initial::Constant, 1);
+        add(layer.name + ".bias", {in.channels}, parameters.bias, Initial::Constant, 0);
+        add(layer.name + ".running_mean", {in.channels}, parameters.mean, Initial::Constant, 0);
+        add(layer.name + ".running_var", {in.channels}, parameters.variance, Initial::Constant, 1);
       } else if (parameters.weight.count > 0) {
         const bool linear = layer.kind == LayerKind::Linear;
         const int64_t pixels = linear ? in.pixels() : layer.kernel * layer.kernel;
-        const double bound = 1.0 / std::sqrt(static_cast<double>(in.channels * pixels));
+        const double deviation = 1.0 / std::sqrt(static_cast<double>(in.channels * pixels));
+        const bool xavier = definition_.initial == InitialValues::Xavier;
+        const bool normal = definition_.initial == InitialValues::Normal;
         add(layer.name + ".weight",
             linear ? std::vector<int64_t>{layer.out_channels, in.count()}
                    : std::vector<int64_t>{layer.out_channels, in.channels, layer.kernel, layer.kernel},
-            parameters.weight, Initial::Uniform, bound);
+            parameters.weight, normal ? Initial::Normal : Initial::Uniform,
+            normal   ? kDeviation
+            : xavier ? std::sqrt(3.0) * deviation
+                     : deviation);
         Parameter& weight = table_.parameters.back();
         weight.out = layer.out_channels;
         weight.in = in.channels;
         weight.pixels = pixels;
-        if (layer.bias)
-          add(layer.name + ".bias", {layer.out_channels}, parameters.bias, Initial::Uniform, bound);
+        if (!layer.bias) continue;
+        const double constant = is_head(static_cast<int>(i)) ? 0 : kBias;
+        add(layer.name + ".bias", {layer.out_channels}, parameters.bias,
+            xavier ? Initial::Constant : Initial::Uniform, xavier ? constant : deviation);
       }
     }
   }
@@ -234,17 +250,36 @@ void to_file(const Parameter& p, const float* memory, float* file) {
   }
 }
 
+namespace {
+
+/// Standard normal, by two times 64 random bits (Box and Muller 1958).
+double normal(uint64_t radius, uint64_t angle) {
+  const double u = 1.0 - static_cast<double>(uniform(radius));  // in (0, 1]
+  return std::sqrt(-2.0 * std::log(u)) *
+         std::cos(2.0 * std::numbers::pi * static_cast<double>(uniform(angle)));
+}
+
+}  // namespace
+
 void initialise(const ParameterTable& table, uint64_t seed, float* memory) {
   for (int64_t i = 0; i < table.total; i++) memory[i] = 0;
   for (size_t p = 0; p < table.parameters.size(); p++) {
     const Parameter& parameter = table.parameters[p];
     float* values = memory + parameter.range.offset;
-    if (parameter.initial == Initial::Ones) {
-      for (int64_t i = 0; i < parameter.range.count; i++) values[i] = 1;
-    } else if (parameter.initial == Initial::Uniform) {
-      const uint64_t key = mix(seed, p);
-      const float bound = static_cast<float>(parameter.bound);
-      for (int64_t i = 0; i < parameter.range.count; i++) values[i] = (2 * uniform(mix(key, i)) - 1) * bound;
+    const uint64_t key = mix(seed, p);
+    const float figure = static_cast<float>(parameter.figure);
+    for (int64_t i = 0; i < parameter.range.count; i++) {
+      switch (parameter.initial) {
+        case Initial::Uniform:
+          values[i] = (2 * uniform(mix(key, i)) - 1) * figure;
+          break;
+        case Initial::Normal:
+          values[i] = static_cast<float>(normal(mix(key, 2 * i), mix(key, 2 * i + 1)) * parameter.figure);
+          break;
+        case Initial::Constant:
+          values[i] = figure;
+          break;
+      }
     }
   }
 }

@@ -20,7 +20,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-enum class Initial { Uniform, Zeros, Ones };
+enum class Initial { Uniform, Normal, Constant };
 
 struct Parameter {
   std::string name;            // as in the PyTorch state dict
@@ -28,8 +28,8 @@ struct Parameter {
   Range range;
   int64_t out = 1, in = 1, pixels = 1;  // file order [out][in][pixels], memory order [out][pixels][in]
   bool trainable = true;
-  Initial initial = Initial::Zeros;
-  double bound = 0;  // Uniform: values lie in [-bound, bound]
+  Initial initial = Initial::Constant;
+  double figure = 0;  // Uniform: values lie in [-figure, figure]; Normal: the deviation; Constant: the value
 };
 
 /// The parameters of one layer; absent ones have count 0.
@@ -56,8 +56,8 @@ std::vector<int> count_readers(const Definition& definition, const Shapes& shape
 void to_memory(const Parameter& parameter, const float* file, float* memory);
 void to_file(const Parameter& parameter, const float* memory, float* file);
 
-/// PyTorch's defaults (kaiming_uniform with a = sqrt(5): U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and
-/// biases; ones and zeros for BatchNorm), from a seed. `memory` has `table.total` floats.
+/// Fills `memory`, `table.total` floats, from a seed. PyTorch's defaults are kaiming_uniform with a =
+/// sqrt(5), that is U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases; ones and zeros for BatchNorm.
 void initialise(const ParameterTable& table, uint64_t seed, float* memory);
 
 }  // namespace googlenet::graph

@@ -38,11 +38,15 @@ struct View {
   bool dense() const { return channels + padding == stride; }
 };
 
-/// A window sliding over N images.
+/// A window sliding over N images. What of it lies beyond the edges, at the end too, is not there.
 struct Window {
   int64_t batch = 0;
   Shape in, out;
   int64_t kernel = 1, stride = 1, padding = 0;
+  /// Of an average pool: the windows share the input out, window i of n has the places from floor(i * side /
+  /// n) to ceil((i + 1) * side / n), without that one; `kernel` is the widest one's side, `stride` is 1,
+  /// `padding` is 0.
+  bool adaptive = false;
 };
 
 /// BatchNorm to be folded into the convolution before it: w * gamma / sqrt(variance + epsilon), and so on.
@@ -58,6 +62,7 @@ struct Input {
   View output;
   int64_t batch;
   Shape shape;
+  bool bgr = false;  // uint8 images: channel c comes from the last but c; mean and deviation are by c
 };
 struct Convolution {
   Window window;
@@ -111,6 +116,16 @@ struct Relu {
 /// Gradient where the output is positive, zero elsewhere; may be in place.
 struct ReluBackward {
   View output, output_gradient, input_gradient;
+  bool accumulate = false;
+};
+struct Lrn {
+  View input, output;
+  LrnFigures lrn;
+};
+/// Recomputes what it needs of the forward pass from the input.
+struct LrnBackward {
+  View input, output_gradient, input_gradient;
+  LrnFigures lrn;
   bool accumulate = false;
 };
 struct MaxPool {
@@ -170,9 +185,9 @@ struct SoftmaxCrossEntropy {
 };
 
 using Any = std::variant<Input, Convolution, ConvolutionBackwardData, ConvolutionBackwardWeights, BatchNorm,
-                         BatchNormInference, BatchNormBackward, Relu, ReluBackward, MaxPool, MaxPoolBackward,
-                         AveragePool, AveragePoolBackward, Linear, LinearBackwardData, LinearBackwardWeights,
-                         Dropout, Copy, SoftmaxCrossEntropy>;
+                         BatchNormInference, BatchNormBackward, Relu, ReluBackward, Lrn, LrnBackward, MaxPool,
+                         MaxPoolBackward, AveragePool, AveragePoolBackward, Linear, LinearBackwardData,
+                         LinearBackwardWeights, Dropout, Copy, SoftmaxCrossEntropy>;
 
 }  // namespace step
 

@@ -7,10 +7,11 @@ namespace googlenet::graph {
 
 template <class Visit>
 void each_field(const step::Input& step, Visit visit) {
-  const auto& [output, batch, shape] = step;
+  const auto& [output, batch, shape, bgr] = step;
   visit("output", output);
   visit("batch", batch);
   visit("shape", shape);
+  visit("bgr", bgr);
 }
 template <class Visit>
 void each_field(const step::Convolution& step, Visit visit) {
@@ -94,6 +95,22 @@ void each_field(const step::ReluBackward& step, Visit visit) {
   visit("output", output);
   visit("outputGradient", output_gradient);
   visit("inputGradient", input_gradient);
+  visit("accumulate", accumulate);
+}
+template <class Visit>
+void each_field(const step::Lrn& step, Visit visit) {
+  const auto& [input, output, lrn] = step;
+  visit("input", input);
+  visit("output", output);
+  visit("lrn", lrn);
+}
+template <class Visit>
+void each_field(const step::LrnBackward& step, Visit visit) {
+  const auto& [input, output_gradient, input_gradient, lrn, accumulate] = step;
+  visit("input", input);
+  visit("outputGradient", output_gradient);
+  visit("inputGradient", input_gradient);
+  visit("lrn", lrn);
   visit("accumulate", accumulate);
 }
 template <class Visit>

@@ -10,6 +10,19 @@
 namespace googlenet::graph {
 namespace {
 
+/// The windows of an adaptive average pool: plain ones where all have one size.
+void share_out(Window& w) {
+  const auto widest = [](int64_t in, int64_t out) {
+    int64_t side = 0;
+    for (int64_t i = 0; i < out; i++) side = std::max(side, ((i + 1) * in + out - 1) / out - i * in / out);
+    return side;
+  };
+  w.kernel = std::max(widest(w.in.height, w.out.height), widest(w.in.width, w.out.width));
+  w.adaptive = w.kernel * w.out.height != w.in.height || w.kernel * w.out.width != w.in.width;
+  w.stride = w.adaptive ? 1 : w.kernel;
+  w.padding = 0;
+}
+
 class Planner {
  public:
   Planner(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
@@ -76,6 +89,7 @@ class Planner {
     const Layer& l = layer(index);
     Window w{request_.batch, shape(source(index)), shape(index), l.kernel, l.stride, l.padding};
     w.out.channels = out_channels;
+    if (l.kind == LayerKind::AdaptiveAveragePool) share_out(w);
     return w;
   }
 
@@ -85,7 +99,8 @@ class Planner {
     written_.assign(layer_count() + 1, false);
     pending_.resize(layer_count() + 1);
     const View images = output(kImages);
-    emit("input", "input", step::Input{images, request_.batch, definition_.input}, {}, {images});
+    emit("input", "input", step::Input{images, request_.batch, definition_.input, definition_.bgr}, {},
+         {images});
     std::vector<bool> done(layer_count(), false);
     for (int i = 0; i < layer_count(); i++) {
       if (!fusion_.needed[i] || fusion_.covered[i] || done[i]) continue;
@@ -114,7 +129,10 @@ class Planner {
         return forward_linear(i);
       case LayerKind::MaxPool:
       case LayerKind::AveragePool:
+      case LayerKind::AdaptiveAveragePool:
         return forward_pool(i);
+      case LayerKind::Lrn:
+        return forward_lrn(i);
       case LayerKind::Relu: {
         const View x = output(source(i)), y = output(i);
         emit("relu", layer(i).name, step::Relu{x, y}, {x}, {y});
@@ -277,7 +295,7 @@ class Planner {
     const Window w = window(i, shape(i).channels);
     const View x = output(source(i)), y = output(i);
     const std::string& name = layer(i).name;
-    if (layer(i).kind == LayerKind::AveragePool) {
+    if (layer(i).kind != LayerKind::MaxPool) {
       emit("average pool", name, step::AveragePool{w, x, y}, {x}, {y});
       backward_.push_back([=, this] {
         const View dy = complete_gradient(i);
@@ -300,6 +318,18 @@ class Planner {
       later(source(i), [=, this](View dx, bool accumulate) {
         emit("max pool backward", layer(i).name, step::MaxPoolBackward{w, argmax, dy, dx, accumulate},
              {argmax, dy}, {dx});
+      });
+    });
+  }
+
+  void forward_lrn(int i) {
+    const View x = output(source(i)), y = output(i);
+    const LrnFigures& lrn = layer(i).lrn;
+    emit("lrn", layer(i).name, step::Lrn{x, y, lrn}, {x}, {y});
+    backward_.push_back([=, this] {
+      const View dy = complete_gradient(i);
+      later(source(i), [=, this](View dx, bool accumulate) {
+        emit("lrn backward", layer(i).name, step::LrnBackward{x, dy, dx, lrn, accumulate}, {x, dy}, {dx});
       });
     });
   }

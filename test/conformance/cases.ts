@@ -5,7 +5,19 @@
  */
 import type { HeadDefinition, LayerDefinition, NetworkDefinition } from '../../binding.js'
 import { Draw } from './draw.js'
-import { averagePool, block, concat, conv, dropout, linear, maxPool, norm, relu } from './layers.js'
+import {
+  adaptiveAveragePool,
+  averagePool,
+  block,
+  concat,
+  conv,
+  dropout,
+  linear,
+  lrn,
+  maxPool,
+  norm,
+  relu,
+} from './layers.js'
 import { randomLayers } from './randomNetwork.js'
 
 export interface Row {
@@ -15,6 +27,7 @@ export interface Row {
   labelSmoothing?: number
   images?: 'float32' | 'uint8'
   layout?: 'nchw' | 'nhwc'
+  bgr?: boolean
   /** Pixels and convolutions' weights are multiples of 1/2, so that many sums are equal to the bit. */
   coarse?: boolean
   /** Images of 13 to 16 pixels, four or five of them: enough for what pays only with many pixels. */
@@ -82,6 +95,9 @@ function poolRow(name: string, pool: typeof maxPool, kernels: readonly number[],
   }
 }
 
+const ceilMaxPool: typeof maxPool = (name, input, kernel, stride, padding) =>
+  maxPool(name, input, kernel, stride, padding, true)
+
 export const rows: readonly Row[] = [
   { name: 'linear', layers: () => [] },
   { name: 'linear without bias', layers: () => [linear('a', 'stem', 19, false)] },
@@ -116,7 +132,36 @@ export const rows: readonly Row[] = [
   { name: 'ReLU', layers: () => [relu('a', 'stem'), maxPool('b', 'stem', 3), relu('c', 'b')] },
   poolRow('max pool', maxPool, [2, 3, 5], true),
   { ...poolRow('max pool of equal values', maxPool, [2, 3, 5], true), coarse: true },
+  poolRow('ceil max pool', ceilMaxPool, [2, 3, 5], true),
   poolRow('average pool', averagePool, [2, 3, 5], false),
+  {
+    name: 'adaptive average pool',
+    layers: (d) => [adaptiveAveragePool('a', 'stem', d.whole(2, 6))],
+  },
+  {
+    name: 'adaptive average pool with more cells than pixels',
+    layers: (d) => [maxPool('p', 'stem', 3, 3), adaptiveAveragePool('a', 'p', d.whole(4, 7))],
+  },
+  { name: 'LRN of GoogLeNet', layers: () => [lrn('a', 'stem', { size: 5, alpha: 0.9, beta: 0.75, k: 1 })] },
+  {
+    name: 'LRN',
+    layers: (d) => {
+      const figures = { size: d.whole(1, 9), alpha: d.real(0.1, 2), beta: d.real(0.2, 2), k: d.real(0.5, 2) }
+      return [lrn('a', 'stem', figures)]
+    },
+  },
+  {
+    name: 'LRN before and after slices',
+    layers: (d) => [
+      ...block('a', 'stem', width(d)),
+      ...block('b', 'stem', width(d), 3, { padding: 1 }),
+      lrn('c', 'b', { size: 5, alpha: 0.5, beta: 0.75, k: 2 }),
+      concat('e', 'c', 'a', 'b'),
+      lrn('f', 'e', { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
+      maxPool('g', 'e', 3, 1, 1),
+      concat('z', 'f', 'g', 'e'),
+    ],
+  },
   { name: 'max pool of images', layers: () => [maxPool('a', 'input', 3, 2, 1)] },
   { name: 'concat', layers: (d) => [conv('a', 'stem', width(d)), relu('b', 'stem'), concat('c', 'b', 'a')] },
   { name: 'concat of one tensor, twice', layers: () => [relu('a', 'stem'), concat('b', 'a', 'a', 'input')] },
@@ -196,6 +241,20 @@ export const rows: readonly Row[] = [
   { name: 'float NHWC images', layers: (d) => block('a', 'stem', width(d)), layout: 'nhwc' },
   { name: 'uint8 NCHW images', layers: (d) => block('a', 'stem', width(d)), images: 'uint8' },
   { name: 'uint8 NHWC images', layers: (d) => block('a', 'stem', width(d)), images: 'uint8', layout: 'nhwc' },
+  {
+    name: 'BGR uint8 NHWC images',
+    layers: (d) => block('a', 'stem', width(d)),
+    images: 'uint8',
+    layout: 'nhwc',
+    bgr: true,
+  },
+  {
+    name: 'BGR uint8 NCHW images',
+    layers: (d) => block('a', 'stem', width(d)),
+    images: 'uint8',
+    bgr: true,
+  },
+  { name: 'float images of a BGR network', layers: (d) => block('a', 'stem', width(d)), bgr: true },
   ...Array.from({ length: 8 }, (_, i) => ({
     name: `random layers ${i + 1}`,
     layers: (draw: Draw) => randomLayers(draw, 'stem', 12),
@@ -220,6 +279,7 @@ export function drawCase(row: Row, number: number): Case {
         width,
         mean: [...draw.reals(channels, 0.3, 0.6)],
         std: [...draw.reals(channels, 0.2, 0.3)],
+        ...(row.bgr && { bgr: true }),
       },
       layers: [
         conv('stem', 'input', draw.whole(2, 17), 3, { padding: 1 }),

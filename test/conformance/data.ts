@@ -81,11 +81,12 @@ function toNhwc<T extends Float32Array | Uint8Array>(nchw: T, shape: Volume['sha
 }
 
 function normalised(test: Case, pixels: Float32Array | Uint8Array, shape: Volume['shape']): Volume {
-  const { mean, std } = test.definition.input
+  const { mean, std, bgr } = test.definition.input
   const images = zeros(shape)
   eachElement(shape, (n, c, y, x) => {
     const i = at(shape, n, c, y, x)
-    images.data[i] = test.images === 'uint8' ? (pixels[i]! / 255 - mean[c]!) / std[c]! : pixels[i]!
+    const from = bgr ? at(shape, n, shape[1] - 1 - c, y, x) : i
+    images.data[i] = test.images === 'uint8' ? (pixels[from]! / 255 - mean[c]!) / std[c]! : pixels[i]!
   })
   return images
 }

@@ -29,12 +29,25 @@ export function maxPool(
   kernel: number,
   stride = 1,
   padding = 0,
+  ceil = false,
 ): LayerDefinition {
-  return { kind: 'maxPool', name, input, kernel, stride, padding }
+  return { kind: 'maxPool', name, input, kernel, stride, padding, ...(ceil && { ceil }) }
 }
 
 export function averagePool(name: string, input: string, kernel: number, stride = 1): LayerDefinition {
   return { kind: 'averagePool', name, input, kernel, stride, padding: 0 }
+}
+
+export function adaptiveAveragePool(name: string, input: string, size: number): LayerDefinition {
+  return { kind: 'adaptiveAveragePool', name, input, size }
+}
+
+export function lrn(
+  name: string,
+  input: string,
+  figures: { size: number; alpha: number; beta: number; k: number },
+): LayerDefinition {
+  return { kind: 'lrn', name, input, ...figures }
 }
 
 export function concat(name: string, ...inputs: string[]): LayerDefinition {

@@ -40,15 +40,24 @@ const rules: { [K in Kind]: Rule<K> } = {
   convolution,
   batchNorm,
   relu,
+  lrn,
   maxPool,
   averagePool,
+  adaptiveAveragePool,
   concat,
   linear,
   dropout,
 }
 
-function windowSide(side: number, layer: { kernel: number; stride: number; padding: number }): number {
-  return Math.floor((side + 2 * layer.padding - layer.kernel) / layer.stride) + 1
+/** With `ceil` as many windows as begin before the end of the input and are needed to cover it and its padding. */
+function windowSide(
+  side: number,
+  { kernel, stride, padding, ceil }: { kernel: number; stride: number; padding: number; ceil?: boolean },
+): number {
+  let windows = Math.floor((side + 2 * padding - kernel) / stride) + 1
+  const covered = () => (windows - 1) * stride + kernel
+  if (ceil && covered() < side + 2 * padding && windows * stride < side + padding) windows++
+  return windows
 }
 
 /** Calls `visit` with the pixels under the window of an output pixel, padding left out, row by row. */
@@ -177,6 +186,33 @@ function relu(_layer: LayerOf<'relu'>, [input]: readonly Volume[]): Run {
   }
 }
 
+function lrn({ size, alpha, beta, k }: LayerOf<'lrn'>, [input]: readonly Volume[]): Run {
+  const { shape, data } = input!
+  const first = (c: number) => c - Math.floor(size / 2)
+  /** Calls `visit` with each element and every one in its window. */
+  const eachPair = (visit: (i: number, j: number) => void) =>
+    eachElement(shape, (n, c, y, x, i) => {
+      const last = Math.min(first(c) + size, shape[1])
+      for (let other = Math.max(first(c), 0); other < last; other++) visit(i, at(shape, n, other, y, x))
+    })
+  const scales = zerosLike(data).fill(k)
+  eachPair((i, j) => {
+    scales[i]! += (alpha / size) * data[j]! ** 2
+  })
+  return {
+    output: { shape, data: data.map((x, i) => x * scales[i]! ** -beta) },
+    backward(gradient) {
+      const dx = zeros(shape)
+      for (const [i, scale] of scales.entries()) dx.data[i] = gradient.data[i]! * scale ** -beta
+      eachPair((i, j) => {
+        const slope = ((-2 * alpha * beta) / size) * data[j]! * scales[i]! ** (-beta - 1)
+        dx.data[j]! += gradient.data[i]! * data[i]! * slope
+      })
+      return { inputs: [dx], parameters: {} }
+    },
+  }
+}
+
 /** Of equal values the first, row by row, is the maximum. */
 function maxPool(layer: LayerOf<'maxPool'>, [input]: readonly Volume[]): Run {
   const { shape, data } = input!
@@ -203,21 +239,42 @@ function maxPool(layer: LayerOf<'maxPool'>, [input]: readonly Volume[]): Run {
 }
 
 function averagePool(layer: LayerOf<'averagePool'>, [input]: readonly Volume[]): Run {
-  const { shape, data } = input!
-  const output = zeros([shape[0], shape[1], windowSide(shape[2], layer), windowSide(shape[3], layer)])
-  const share = 1 / (layer.kernel * layer.kernel)
-  const eachShare = (visit: (out: number, input: number) => void) =>
-    eachElement(output.shape, (n, c, oy, ox, out) =>
-      eachUnder(layer, shape, oy, ox, (y, x) => visit(out, at(shape, n, c, y, x))),
-    )
-  eachShare((out, i) => {
+  const { shape } = input!
+  const sides = [windowSide(shape[2], layer), windowSide(shape[3], layer)] as const
+  const span = (window: number) => [window * layer.stride, window * layer.stride + layer.kernel] as const
+  return means(input!, sides, span, span)
+}
+
+function adaptiveAveragePool({ size }: LayerOf<'adaptiveAveragePool'>, [input]: readonly Volume[]): Run {
+  const spanOf = (side: number) => (window: number) =>
+    [Math.floor((window * side) / size), Math.ceil(((window + 1) * side) / size)] as const
+  const [, , height, width] = input!.shape
+  return means(input!, [size, size], spanOf(height), spanOf(width))
+}
+
+/** The mean of each window, whose rows and columns are spans. */
+function means(
+  { shape, data }: Volume,
+  sides: readonly [number, number],
+  rows: (window: number) => readonly [number, number],
+  columns: (window: number) => readonly [number, number],
+): Run {
+  const output = zeros([shape[0], shape[1], ...sides])
+  const eachShare = (visit: (out: number, input: number, share: number) => void) =>
+    eachElement(output.shape, (n, c, oy, ox, out) => {
+      const [[top, bottom], [left, right]] = [rows(oy), columns(ox)]
+      const share = 1 / ((bottom - top) * (right - left))
+      for (let y = top; y < bottom; y++)
+        for (let x = left; x < right; x++) visit(out, at(shape, n, c, y, x), share)
+    })
+  eachShare((out, i, share) => {
     output.data[out]! += share * data[i]!
   })
   return {
     output,
     backward(gradient) {
       const dx = zeros(shape)
-      eachShare((out, i) => {
+      eachShare((out, i, share) => {
         dx.data[i]! += share * gradient.data[out]!
       })
       return { inputs: [dx], parameters: {} }

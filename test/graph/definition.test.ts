@@ -2,7 +2,17 @@
 import { describe, expect, it } from 'vitest'
 import type { LayerDefinition, NetworkDefinition } from '../../binding.js'
 import { binding } from '../../lib/native.js'
-import { averagePool, concat, conv, dropout, linear, maxPool, norm } from '../conformance/layers.js'
+import {
+  adaptiveAveragePool,
+  averagePool,
+  concat,
+  conv,
+  dropout,
+  linear,
+  lrn,
+  maxPool,
+  norm,
+} from '../conformance/layers.js'
 
 const network = (layers: LayerDefinition[], heads = ['head']): NetworkDefinition => ({
   input: { channels: 3, height: 8, width: 8, mean: [0, 0, 0], std: [1, 1, 1] },
@@ -75,6 +85,26 @@ const refused: [string, NetworkDefinition, string, RegExp][] = [
     /"b".*4x6x6 and 3x8x8/,
   ],
   ['a concat of nothing', headed(concat('a')), shape, /"a".*no input/],
+  [
+    'an average pool that rounds up',
+    headed({ ...averagePool('a', 'input', 2), ceil: true } as LayerDefinition),
+    shape,
+    /"a".*no ceil/,
+  ],
+  ['an adaptive pool to nothing', headed(adaptiveAveragePool('a', 'input', 0)), option, /size/],
+  [
+    'LRN that divides by nothing',
+    headed(lrn('a', 'input', { size: 5, alpha: 1, beta: 0.75, k: 0 })),
+    shape,
+    /"a".*0 < k/,
+  ],
+  [
+    'LRN of a negative power',
+    headed(lrn('a', 'input', { size: 5, alpha: 1, beta: -1, k: 1 })),
+    option,
+    /beta/,
+  ],
+  ['initial values of a name that is none', { ...headed(), initial: 'zeros' as 'normal' }, option, /initial/],
   ['dropout of everything', headed(dropout('a', 'input', 1)), shape, /"a".*probability/],
   ['BatchNorm without epsilon', headed(norm('a', 'input', 0)), shape, /"a".*epsilon/],
   ['figures for other channels', input({ mean: [0, 0] }), option, /one figure a channel/],

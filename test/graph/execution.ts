@@ -83,6 +83,7 @@ class Execution {
     },
     relu: (step, layer) => this.#simple(step, layer),
     'average pool': (step, layer) => this.#simple(step, layer),
+    lrn: (step, layer) => this.#simple(step, layer),
     dropout: (step, layer) => this.#simple(step, layer),
     'max pool': (step, layer) => {
       this.#simple(step, layer)
@@ -127,6 +128,10 @@ class Execution {
       this.#simpleBackward(step, layer)
     },
     'average pool backward': (step, layer) => this.#simpleBackward(step, layer),
+    'lrn backward': (step, layer) => {
+      this.#expect(step, step.input, this.#values(this.#meaning.sourceOf(layer)))
+      this.#simpleBackward(step, layer)
+    },
     'dropout backward': (step, layer) => {
       this.#expect(step, step.input, this.#meaning.gradients(layer))
       this.#write(step, step.output, this.#meaning.contributions(layer))

@@ -4,12 +4,14 @@ import type { Shape, Unplaced } from '../../lib/models/layer.js'
 import {
   adaptiveAveragePool,
   averagePool,
+  averagePoolTo,
   batchNorm,
   concat,
   convolution,
   dropout,
   globalAveragePool,
   linear,
+  lrn,
   maxPool,
   relu,
 } from '../../lib/models/layers/index.js'
@@ -28,6 +30,16 @@ function positions(side: number, kernel: number, stride: number, padding: number
   return count
 }
 
+/** The same until the padded side is covered, each position in the side or before it. */
+function ceilPositions(side: number, kernel: number, stride: number, padding: number): number {
+  let count = 0
+  for (let at = -padding; at < side; at += stride) {
+    count++
+    if (at + kernel >= side + padding) break
+  }
+  return count
+}
+
 const windows = [1, 2, 3, 5, 7].flatMap((kernel) =>
   [1, 2, 3].flatMap((stride) =>
     [...Array(kernel).keys()].map((padding) => ({ kernel, stride, padding }) as const),
@@ -35,6 +47,21 @@ const windows = [1, 2, 3, 5, 7].flatMap((kernel) =>
 )
 
 describe('windows', () => {
+  it('of ceil max pools go on until they cover the side', () => {
+    for (const window of windows) {
+      const { kernel, stride, padding } = window
+      for (const side of [3, 4, 9, 14]) {
+        if (side + 2 * padding < kernel - stride + 1) continue
+        const { output } = placed(maxPool({ ...window, ceil: true }), { channels: 1, height: side, width: 9 })
+        expect([window, side, output.height]).toEqual([
+          window,
+          side,
+          ceilPositions(side, kernel, stride, padding),
+        ])
+      }
+    }
+  })
+
   it('yield one output for each place where the window fits', () => {
     for (const window of windows) {
       const { kernel, stride, padding } = window
@@ -121,7 +148,7 @@ describe('average pools', () => {
   it('adapt to any side: the windows begin and end with the map and leave out nothing', () => {
     for (let cells = 1; cells <= 7; cells++) {
       for (let side = cells; side <= 64; side++) {
-        const layer = adaptiveAveragePool(side, cells)
+        const layer = averagePoolTo(side, cells)
         expect(placed(layer, { channels: 1, height: side, width: side }).output.height).toBe(cells)
         expect((cells - 1) * layer.stride + layer.kernel).toBe(side)
         expect(layer.kernel).toBeGreaterThanOrEqual(layer.stride)
@@ -130,7 +157,7 @@ describe('average pools', () => {
   })
 
   it("are the paper's 5x5/3 at 14 and its 7x7 at 7", () => {
-    expect(adaptiveAveragePool(14, 4)).toMatchObject({ kernel: 5, stride: 3 })
+    expect(averagePoolTo(14, 4)).toMatchObject({ kernel: 5, stride: 3 })
     expect(globalAveragePool(7)).toMatchObject({ kernel: 7 })
   })
 })
@@ -145,6 +172,11 @@ describe('wrong figures', () => {
     ['padding', convolution(1, { kernel: 3, padding: -1 })],
     ['kernel', maxPool({ kernel: 16, stride: 1, padding: 8 })],
     ['stride', averagePool({ kernel: 2, stride: Number.NaN })],
+    ['size', adaptiveAveragePool(0)],
+    ['size', lrn({ size: 2.5 })],
+    ['alpha', lrn({ alpha: -1 })],
+    ['beta', lrn({ beta: Number.NaN })],
+    ['k', lrn({ k: 0 })],
     ['outFeatures', linear(-1)],
     ['probability', dropout(1)],
     ['probability', dropout(Number.NaN)],

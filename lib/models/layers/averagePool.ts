@@ -20,10 +20,10 @@ export function globalAveragePool(side: number): Unplaced<'averagePool'> {
 }
 
 /**
- * An average pool whose output is `cells` x `cells` whatever the input's side (`cells` or more). At 14 and 4 it
- * is the 5x5 window with stride 3 of the paper's auxiliary heads.
+ * A window and a stride that make `cells` x `cells` of the input's side, whatever it is (`cells` or more). At 14 and
+ * 4 they are the 5x5 window with stride 3 of the paper's auxiliary heads, which an adaptive pool's are not.
  */
-export function adaptiveAveragePool(side: number, cells: number): Unplaced<'averagePool'> {
+export function averagePoolTo(side: number, cells: number): Unplaced<'averagePool'> {
   const stride = Math.floor(side / cells)
   return averagePool({ kernel: side - (cells - 1) * stride, stride })
 }

@@ -31,6 +31,8 @@ class CpuBackend : public Backend {
   Made make(const graph::step::BatchNormBackward&) override;
   Made make(const graph::step::Relu&) override;
   Made make(const graph::step::ReluBackward&) override;
+  Made make(const graph::step::Lrn&) override;
+  Made make(const graph::step::LrnBackward&) override;
   Made make(const graph::step::MaxPool&) override;
   Made make(const graph::step::MaxPoolBackward&) override;
   Made make(const graph::step::AveragePool&) override;

@@ -44,7 +44,12 @@ class Input : public Operation {
       }
     }
     const bool nhwc = context.images.nhwc;
-    const int64_t pixel = nhwc ? shape.channels : 1, plane = nhwc ? 1 : shape.pixels();
+    const int64_t pixel = nhwc ? shape.channels : 1;
+    int64_t plane = nhwc ? 1 : shape.pixels();
+    if (what_.bgr && context.images.bytes) {
+      from += (shape.channels - 1) * plane;
+      plane = -plane;
+    }
     T* to = pointer<T>(context, what_.output);
     parallel_ranges(what_.batch * shape.height, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; row++) {

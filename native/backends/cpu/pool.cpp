@@ -95,8 +95,8 @@ GOOGLENET_SIMD void put(const float* from, int64_t channels, float scale, T* to)
 }
 
 template <class T>
-GOOGLENET_SIMD void add(const T* __restrict x, int64_t channels, float* __restrict sum) {
-  for (int64_t c = 0; c < channels; c++) sum[c] += load(x[c]);
+GOOGLENET_SIMD void add(const T* __restrict x, int64_t channels, float scale, float* __restrict sum) {
+  for (int64_t c = 0; c < channels; c++) sum[c] += load(x[c]) * scale;
 }
 
 // ---- windows
@@ -126,6 +126,25 @@ void each_output(const Window& w, int64_t n, int64_t y, int64_t x, Body body) {
       body((n * w.out.height + oy) * w.out.width + ox, ky * w.kernel + kx);
     }
   }
+}
+
+/// A run of places along one axis.
+struct Span {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+/// Of an axis of `in` places and `out` windows: the places under one of an average pool's windows.
+Span under(const Window& w, int64_t window, int64_t in, int64_t out) {
+  if (w.adaptive) return {window * in / out, ((window + 1) * in + out - 1) / out};
+  return {window * w.stride, window * w.stride + w.kernel};
+}
+
+/// The windows of an average pool over one of the places.
+Span over(const Window& w, int64_t place, int64_t in, int64_t out) {
+  if (w.adaptive) return {place * out / in, ((place + 1) * out + in - 1) / in};
+  const int64_t first = place < w.kernel ? 0 : (place - w.kernel) / w.stride + 1;
+  return {first, std::min(place / w.stride + 1, out)};
 }
 
 /// Calls body(row, n, y, x) for every pixel of a batch of images, on all threads.
@@ -231,6 +250,11 @@ class MaxPoolBackward : public Operation {
 
 // ---- average
 
+/// Of each place in a window's mean.
+float share(const Span& ys, const Span& xs) {
+  return 1.0f / static_cast<float>(ys.size() * xs.size());
+}
+
 template <class T>
 class AveragePool : public Operation {
  public:
@@ -240,14 +264,19 @@ class AveragePool : public Operation {
     const View &in = what_.input, &out = what_.output;
     const T* x = pointer<T>(context, in);
     T* y = pointer<T>(context, out);
-    const float share = 1.0f / static_cast<float>(what_.window.kernel * what_.window.kernel);
+    const Window& w = what_.window;
     Rows rows(in.channels);
-    each_pixel(what_.window.batch, what_.window.out, [&](int64_t row, int64_t n, int64_t oy, int64_t ox) {
+    each_pixel(w.batch, w.out, [&](int64_t row, int64_t n, int64_t oy, int64_t ox) {
+      const Span ys = under(w, oy, w.in.height, w.out.height), xs = under(w, ox, w.in.width, w.out.width);
       float* sum = rows.mine();
       std::fill_n(sum, in.channels, 0.0f);
-      each_input(what_.window, n, oy, ox,
-                 [&](int64_t r, int64_t) { add(x + r * in.stride, in.channels, sum); });
-      put(sum, in.channels, share, y + row * out.stride);
+      for (int64_t iy = ys.begin; iy < ys.end; iy++) {
+        for (int64_t ix = xs.begin; ix < xs.end; ix++) {
+          const int64_t r = (n * w.in.height + iy) * w.in.width + ix;
+          add(x + r * in.stride, in.channels, 1.0f, sum);
+        }
+      }
+      put(sum, in.channels, share(ys, xs), y + row * out.stride);
     });
   }
 
@@ -264,15 +293,21 @@ class AveragePoolBackward : public Operation {
     const View &from = what_.output_gradient, &to = what_.input_gradient;
     const T* dy = pointer<T>(context, from);
     T* dx = pointer<T>(context, to);
-    const float share = 1.0f / static_cast<float>(what_.window.kernel * what_.window.kernel);
+    const Window& w = what_.window;
     Rows rows(to.channels);
-    each_pixel(what_.window.batch, what_.window.in, [&](int64_t row, int64_t n, int64_t y, int64_t x) {
+    each_pixel(w.batch, w.in, [&](int64_t row, int64_t n, int64_t y, int64_t x) {
+      const Span ys = over(w, y, w.in.height, w.out.height), xs = over(w, x, w.in.width, w.out.width);
       float* sum = rows.mine();
       std::fill_n(sum, to.channels, 0.0f);
-      each_output(what_.window, n, y, x,
-                  [&](int64_t r, int64_t) { add(dy + r * from.stride, to.channels, sum); });
-      put(sum, to.channels, share, sum);
-      if (what_.accumulate) add(dx + row * to.stride, to.channels, sum);
+      for (int64_t oy = ys.begin; oy < ys.end; oy++) {
+        for (int64_t ox = xs.begin; ox < xs.end; ox++) {
+          const int64_t r = (n * w.out.height + oy) * w.out.width + ox;
+          const float part =
+              share(under(w, oy, w.in.height, w.out.height), under(w, ox, w.in.width, w.out.width));
+          add(dy + r * from.stride, to.channels, part, sum);
+        }
+      }
+      if (what_.accumulate) add(dx + row * to.stride, to.channels, 1.0f, sum);
       put(sum, to.channels, 1.0f, dx + row * to.stride);
     });
   }

@@ -72,6 +72,9 @@ class Input : public Operation {
 }  // namespace
 
 Backend::Made CudaBackend::make(const step::Input& what) {
+  if (what.bgr) {
+    throw Error("ERR_GOOGLENET_OPTION", "the cuda backend takes no BGR images; use the device \"cpu\"");
+  }
   if (what.shape.channels > kMostChannels) {
     throw Error("ERR_GOOGLENET_OPTION", "the cuda backend takes images of at most " +
                                             std::to_string(kMostChannels) + " channels, not " +

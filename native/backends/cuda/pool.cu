@@ -2,6 +2,7 @@
 // back, so that no two threads write the same place and the order of additions never changes.
 #include "backends/cuda/kernels/rows.cuh"
 #include "backends/cuda/kernels/windows.h"
+#include "error.h"
 
 namespace googlenet::backends::cuda {
 namespace {
@@ -279,6 +280,12 @@ class AveragePoolBackward : public Operation {
   step::AveragePoolBackward what_;
 };
 
+void check_window(const Window& w) {
+  if (!w.adaptive) return;
+  throw Error("ERR_GOOGLENET_OPTION",
+              "the cuda backend has no adaptive average pool; use the device \"cpu\"");
+}
+
 }  // namespace
 
 Backend::Made CudaBackend::make(const step::MaxPool& what) {
@@ -288,9 +295,11 @@ Backend::Made CudaBackend::make(const step::MaxPoolBackward& what) {
   return make_for<MaxPoolBackward>(*this, what);
 }
 Backend::Made CudaBackend::make(const step::AveragePool& what) {
+  check_window(what.window);
   return make_for<AveragePool>(*this, what);
 }
 Backend::Made CudaBackend::make(const step::AveragePoolBackward& what) {
+  check_window(what.window);
   return make_for<AveragePoolBackward>(*this, what);
 }
 
