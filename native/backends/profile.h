@@ -1,9 +1,9 @@
-// How long the parts of a run take: what the programs of all backends share.
+// How long the parts of a run take.
 #pragma once
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 #include <vector>
-
-#include "backends/backend.h"
 
 namespace googlenet::backends {
 
@@ -11,17 +11,6 @@ inline double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
-}
-
-/// Calls visit(part) with the parts of a run as Program::profile() has them, which part() runs.
-template <class Visit>
-void each_part(Backend& backend, Program& program, const std::vector<Backend::Made>& operations,
-               size_t forward, const Context& context, Visit visit) {
-  const size_t count = context.update ? operations.size() : forward;
-  for (size_t i = 0; i < count; i++) visit([&] { operations[i]->run(context); });
-  if (!context.update) return;
-  visit([&] { backend.update(*context.update); });
-  visit([&] { program.prepare(context); });
 }
 
 /// Of each part the median of what run() gives for it, called `repeat` times after a first, uncounted call.

@@ -6,6 +6,7 @@
 
 #include "backends/cuda/backend.h"
 #include "backends/cuda/weights.h"
+#include "backends/operations.h"
 #include "backends/profile.h"
 
 namespace googlenet::backends::cuda {
@@ -55,22 +56,17 @@ const graph::step::Input* find_input(const graph::Plan& plan) {
 class CudaProgram : public Program {
  public:
   CudaProgram(CudaBackend& backend, const graph::Plan& plan)
-      : backend_(backend), weights_(std::make_shared<Weights>(backend.precision())) {
+      : backend_(backend), weights_(offer(backend)), operations_(backend, plan) {
     const graph::step::Input* input = find_input(plan);
     batch_ = input->batch;
     image_ = input->shape;
-    forward_ = plan.forward_steps;
-    backend.weights_ = weights_;
-    for (const graph::Step& step : plan.steps) {
-      operations_.push_back(std::visit([&](const auto& what) { return backend.make(what); }, step.what));
-    }
     weights_->allocate();
     backend.weights_.reset();
   }
 
   void prepare(const Context& context) override {
     weights_->prepare(context.weights, backend_.stream());
-    for (auto& operation : operations_) operation->prepare(context);
+    operations_.prepare(context);
   }
 
   void forward(const Context& context) override {
@@ -81,7 +77,7 @@ class CudaProgram : public Program {
     } else {
       backend_.staging_->send_ahead(delivery);
     }
-    run(key(context, false), [&] { run_operations(context, forward_); });
+    run(key(context, false), [&] { operations_.forward(context); });
   }
 
   void step(const Context& context) override {
@@ -90,8 +86,7 @@ class CudaProgram : public Program {
     backend_.staging_->send_ahead(delivery);
     run(key(context, true), [&] {
       GOOGLENET_CUDA(cudaMemsetAsync(backend_.metrics(), 0, sizeof(DeviceMetrics), backend_.stream()));
-      run_operations(context, operations_.size());
-      if (context.update) backend_.update(*context.update);
+      operations_.step(context);
     });
     backend_.staging_->collect(context.metrics);
   }
@@ -108,7 +103,7 @@ class CudaProgram : public Program {
         GOOGLENET_CUDA(cudaEventRecord(events[count++].get(), backend_.stream()));
       };
       mark();
-      each_part(backend_, *this, operations_, forward_, context, [&](const auto& part) {
+      operations_.each_part(*this, context, [&](const auto& part) {
         part();
         mark();
       });
@@ -123,17 +118,8 @@ class CudaProgram : public Program {
     });
   }
 
-  size_t workspace() const override {
-    size_t bytes = 0;
-    for (const auto& operation : operations_) bytes = std::max(bytes, operation->workspace());
-    return bytes;
-  }
-
-  size_t prepared() const override {
-    size_t bytes = weights_->bytes();
-    for (const auto& operation : operations_) bytes += operation->prepared();
-    return bytes;
-  }
+  size_t workspace() const override { return operations_.workspace(); }
+  size_t prepared() const override { return weights_->bytes() + operations_.prepared(); }
 
  private:
   /// All that a recorded graph has taken from the host for good.
@@ -148,6 +134,12 @@ class CudaProgram : public Program {
   };
   // With and without an update, and forward with the weights and with their average.
   static constexpr size_t kRecordings = 4;
+
+  /// Where the operations that are made next find the copies that they ask for.
+  static std::shared_ptr<Weights> offer(CudaBackend& backend) {
+    backend.weights_ = std::make_shared<Weights>(backend.precision());
+    return backend.weights_;
+  }
 
   Key key(const Context& context, bool step) const {
     const Update* update = context.update;
@@ -191,10 +183,6 @@ class CudaProgram : public Program {
     return delivery;
   }
 
-  void run_operations(const Context& context, size_t count) {
-    for (size_t i = 0; i < count; i++) operations_[i]->run(context);
-  }
-
   template <class Body>
   void run(const Key& key, Body body) {
     const auto known = std::find_if(recordings_.begin(), recordings_.end(),
@@ -217,8 +205,7 @@ class CudaProgram : public Program {
 
   CudaBackend& backend_;
   std::shared_ptr<Weights> weights_;
-  std::vector<Backend::Made> operations_;
-  size_t forward_ = 0;
+  Operations operations_;
   int64_t batch_ = 0;
   graph::Shape image_;
   std::list<Recording> recordings_;  // most recently used first

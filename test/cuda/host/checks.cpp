@@ -91,10 +91,19 @@ struct OwnedBatch {
 };
 
 graph::Definition definition() {
-  graph::Layer head{.kind = graph::LayerKind::Linear, .name = "head", .inputs = {"input"}};
+  graph::Layer head{};
+  head.kind = graph::LayerKind::Linear;
+  head.name = "head";
+  head.inputs = {"input"};
   head.out_channels = kClasses;
   head.bias = true;
-  return {{kChannels, kSide, kSide}, {0, 0, 0}, {1, 1, 1}, {head}, {{"head", 1}}};
+  graph::Definition definition;
+  definition.input = {kChannels, kSide, kSide};
+  definition.mean = {0, 0, 0};
+  definition.std = {1, 1, 1};
+  definition.layers = {head};
+  definition.heads = {{"head", 1}};
+  return definition;
 }
 
 graph::Network make_network(Precision precision) {
