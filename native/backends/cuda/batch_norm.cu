@@ -50,6 +50,14 @@ struct Parameters {
   const float *gamma, *beta;
   float *mean, *variance;  // running
   const float* bias;       // of the convolution before; null: none
+
+  template <class What>
+  Parameters(const Context& context, const What& what, const graph::Range& bias)
+      : gamma(context.weights + what.gamma.offset),
+        beta(context.weights + what.beta.offset),
+        mean(context.weights + what.mean.offset),
+        variance(context.weights + what.variance.offset),
+        bias(bias.count > 0 ? context.weights + bias.offset : nullptr) {}
 };
 
 // ---- kernels
@@ -59,30 +67,6 @@ template <int kLanes>
 __device__ void load_channels(const float* from, int column, int channels, float (&values)[kLanes]) {
 #pragma unroll
   for (int i = 0; i < kLanes; i++) values[i] = column + i < channels ? from[column + i] : 0.0f;
-}
-
-/// Sums of x - pivot and of its square, where the pivot is the first row: no cancellation where a mean is
-/// large beside its deviation.
-template <int kLanes, class T>
-__global__ __launch_bounds__(kBlockThreads) void add_moments(int64_t count, Rows<const T> x, float* to) {
-  const int column = thread_column<kLanes>();
-  float sum[kLanes]{}, square[kLanes]{};
-  if (column < x.channels) {
-    float pivot[kLanes];
-    load(x, 0, column, pivot);
-#pragma unroll 4
-    for (int64_t row = thread_row(); row < count; row += row_step()) {
-      float v[kLanes];
-      load(x, row, column, v);
-#pragma unroll
-      for (int i = 0; i < kLanes; i++) {
-        const float d = v[i] - pivot[i];
-        sum[i] += d;
-        square[i] += d * d;
-      }
-    }
-  }
-  put_sums(sum, square, x.channels, to);
 }
 
 /// `pivot` null: the sums are of x itself.
@@ -250,21 +234,6 @@ void with_lanes_and_relu(bool packed, bool relu, Body body) {
   });
 }
 
-Grid sum_grid(const View& view, int lanes) {
-  return table_grid(view.rows, divide_up(view.channels, lanes), kSumBlocks);
-}
-
-Sums sums_in(const float* data, const Grid& grid, int64_t channels) {
-  return {data, static_cast<int>(grid.blocks.x), channels};
-}
-
-/// Floats for the sums of the first stage, whichever way it goes.
-template <class T>
-int64_t most_sums(const View& view) {
-  return std::max(sum_count(sum_grid(view, 1), view.channels),
-                  sum_count(sum_grid(view, kPack<T>), view.channels));
-}
-
 template <class T>
 class BatchNorm : public Operation {
  public:
@@ -284,26 +253,18 @@ class BatchNorm : public Operation {
         float* partial = reinterpret_cast<float*>(context.workspace);
         const Grid grid = sum_grid(in, kLanes);
         launch(add_moments<kLanes, T>, grid, backend_.stream(), in.rows, x, partial);
-        sums = sums_in(partial, grid, channels);
+        sums = sums_in(partial, grid, in);
       }
       launch(finish_forward<T>, finish_grid(channels), backend_.stream(), sums,
              what_.statistics.buffer >= 0 ? nullptr : x.data, static_cast<double>(in.rows), channels,
-             parameters(context), saved, what_.epsilon, what_.momentum);
+             Parameters(context, what_, what_.shift), saved, what_.epsilon, what_.momentum);
       launch(scale_shift<kLanes, decltype(relu)::value, T>, table_grid(in.rows, divide_up(channels, kLanes)),
              backend_.stream(), in.rows, x, slices_of<T>(context, what_.outputs), saved.scale, saved.shift);
     });
   }
-  size_t workspace() const override {
-    return what_.statistics.buffer >= 0 ? 0 : most_sums<T>(what_.input) * sizeof(float);
-  }
+  size_t workspace() const override { return what_.statistics.buffer >= 0 ? 0 : sums_bytes(what_.input); }
 
  private:
-  Parameters parameters(const Context& context) const {
-    float* w = context.weights;
-    return {w + what_.gamma.offset, w + what_.beta.offset, w + what_.mean.offset, w + what_.variance.offset,
-            what_.shift.count > 0 ? w + what_.shift.offset : nullptr};
-  }
-
   CudaBackend& backend_;
   step::BatchNorm what_;
 };
@@ -317,12 +278,9 @@ class BatchNormInference : public Operation {
   void run(const Context& context) override {
     const View& in = what_.input;
     const int channels = static_cast<int>(in.channels);
-    float* w = context.weights;
-    const Parameters parameters{w + what_.gamma.offset, w + what_.beta.offset, w + what_.mean.offset,
-                                w + what_.variance.offset, nullptr};
     float* scale = reinterpret_cast<float*>(context.workspace);
-    launch(finish_inference, item_grid(channels), backend_.stream(), channels, parameters, what_.epsilon,
-           scale, scale + channels);
+    launch(finish_inference, item_grid(channels), backend_.stream(), channels, Parameters(context, what_, {}),
+           what_.epsilon, scale, scale + channels);
     with_lanes_and_relu<T>(packable(kPack<T>, {in, what_.output}), what_.relu, [&](auto lanes, auto relu) {
       constexpr int kLanes = decltype(lanes)::value;
       launch(scale_shift<kLanes, decltype(relu)::value, T>, table_grid(in.rows, divide_up(channels, kLanes)),
@@ -359,7 +317,7 @@ class BatchNormBackward : public Operation {
       const Rows<const T> x = rows<const T>(context, in);
       const auto dy = slices_of<const T>(context, what_.output_gradients);
       launch(add_gradients<kLanes, kRelu, T>, grid, backend_.stream(), in.rows, x, dy, saved, partial);
-      launch(finish_backward, finish_grid(channels), backend_.stream(), sums_in(partial, grid, channels),
+      launch(finish_backward, finish_grid(channels), backend_.stream(), sums_in(partial, grid, in),
              static_cast<double>(in.rows), channels, saved, of_x, of_one,
              context.gradients + what_.gamma.offset, context.gradients + what_.beta.offset,
              GradientWriter(backend_));
@@ -368,7 +326,7 @@ class BatchNormBackward : public Operation {
     });
   }
   size_t workspace() const override {
-    return (2 * what_.input.channels + most_sums<T>(what_.input)) * sizeof(float);
+    return 2 * what_.input.channels * sizeof(float) + sums_bytes(what_.input);
   }
 
  private:

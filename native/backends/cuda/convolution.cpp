@@ -12,16 +12,10 @@ namespace {
 
 namespace step = graph::step;
 
-WeightCopy weight_copy(const graph::Window& window, const graph::Range& weight, const graph::View& in,
-                       const graph::View& out) {
-  WeightCopy copy;
-  copy.weight = weight;
-  copy.out = window.out.channels;
-  copy.pixels = window.kernel * window.kernel;
-  copy.in = window.in.channels;
-  copy.padded_out = out.channels + out.padding;
-  copy.padded_in = in.channels + in.padding;
-  return copy;
+/// Between rows of the input and of the output.
+WeightCopy copy_of(const graph::Window& window, const graph::Range& weight, const graph::View& in,
+                   const graph::View& out) {
+  return weight_copy(weight, {}, window.kernel * window.kernel, in.channels + in.padding, out);
 }
 
 template <class Plan>
@@ -40,7 +34,7 @@ class Convolution : public Operation {
         what_(what),
         planned_(required(plan_convolution(backend.cudnn(), backend.options(), what))),
         execution_(planned_.plan) {
-    WeightCopy copy = weight_copy(what.window, what.weight, what.input, what.output);
+    WeightCopy copy = copy_of(what.window, what.weight, what.input, what.output);
     copy.bias = what.bias;
     copy.fold = what.fold;
     copy_ = weights_.add(copy);
@@ -90,8 +84,7 @@ class ConvolutionBackwardData : public Operation {
         what_(what),
         planned_(required(plan_backward_data(backend.cudnn(), backend.options(), what))),
         execution_(planned_.plan),
-        copy_(
-            weights_.add(weight_copy(what.window, what.weight, what.input_gradient, what.output_gradient))) {}
+        copy_(weights_.add(copy_of(what.window, what.weight, what.input_gradient, what.output_gradient))) {}
 
   void run(const Context& context) override {
     void* gradient = address(backend_, context, what_.input_gradient);
@@ -123,7 +116,7 @@ class ConvolutionBackwardWeights : public Operation {
         what_(what),
         planned_(required(plan_backward_weights(backend.cudnn(), backend.options(), what))),
         execution_(planned_.plan),
-        copy_(weight_copy(what.window, what.weight, what.input, what.output_gradient)) {}
+        copy_(copy_of(what.window, what.weight, what.input, what.output_gradient)) {}
 
   void run(const Context& context) override {
     std::byte* result = context.workspace;

@@ -44,32 +44,18 @@ __global__ __launch_bounds__(kBlockThreads) void add_rows(Rows<const T> from, Ro
   }
 }
 
-template <int kLanes, class T>
-__global__ __launch_bounds__(kBlockThreads) void sum_rows(Rows<const T> y, int64_t rows, float* to) {
-  const int column = thread_column<kLanes>();
-  float sum[kLanes]{}, squares[kLanes]{};
-  if (column < y.channels) {
-    for (int64_t row = thread_row(); row < rows; row += row_step()) {
-      float values[kLanes];
-      load(y, row, column, values);
-#pragma unroll
-      for (int i = 0; i < kLanes; i++) {
-        sum[i] += values[i];
-        squares[i] += values[i] * values[i];
-      }
-    }
-  }
-  put_sums(sum, squares, y.channels, to);
-}
-
-__global__ __launch_bounds__(kFinishChannels* kFinishParts) void finish_statistics(Sums sums, int channels,
+/// From sums about a pivot to those of y itself.
+template <class T>
+__global__ __launch_bounds__(kFinishChannels* kFinishParts) void finish_statistics(Sums sums, const T* pivot,
+                                                                                   double count, int channels,
                                                                                    float* to,
                                                                                    int64_t stride) {
   const double2 total = finish_sums(sums, channels);
   const int channel = blockIdx.x * kFinishChannels + threadIdx.x;
   if (threadIdx.y > 0 || channel >= channels) return;
-  to[channel] = static_cast<float>(total.x);
-  to[stride + channel] = static_cast<float>(total.y);
+  const double p = to_float(pivot[channel]);
+  to[channel] = static_cast<float>(total.x + count * p);
+  to[stride + channel] = static_cast<float>(total.y + p * (2 * total.x + count * p));
 }
 
 // ---- launchers
@@ -89,10 +75,6 @@ void with_rows(Precision precision, const graph::View& view, Body body) {
     case Precision::Fp16:
       return with(__half());
   }
-}
-
-Grid sum_grid(const graph::View& view, int lanes) {
-  return table_grid(view.rows, divide_up(view.channels, lanes), kSumBlocks);
 }
 
 }  // namespace
@@ -115,19 +97,15 @@ void enqueue_statistics(const CudaBackend& backend, const Context& context, cons
     using T = decltype(type);
     constexpr int kLanes = decltype(lanes)::value;
     const Grid grid = sum_grid(y, kLanes);
-    launch(sum_rows<kLanes, T>, grid, backend.stream(), rows<const T>(context, y), y.rows, partial);
-    launch(finish_statistics, finish_grid(channels), backend.stream(),
-           Sums{partial, static_cast<int>(grid.blocks.x), channels}, channels,
-           pointer<float>(context, statistics), statistics.stride);
+    const Rows<const T> x = rows<const T>(context, y);
+    launch(add_moments<kLanes, T>, grid, backend.stream(), y.rows, x, partial);
+    launch(finish_statistics<T>, finish_grid(channels), backend.stream(), sums_in(partial, grid, y), x.data,
+           static_cast<double>(y.rows), channels, pointer<float>(context, statistics), statistics.stride);
   });
 }
 
 size_t statistics_workspace(const graph::View& y) {
-  int64_t most = 0;
-  for (const int lanes : {1, kPack<float>, kPack<__half>}) {
-    most = std::max(most, sum_count(sum_grid(y, lanes), y.channels));
-  }
-  return most * sizeof(float);
+  return sums_bytes(y);
 }
 
 void enqueue_sum(const CudaBackend& backend, const Context& context, const void* from,

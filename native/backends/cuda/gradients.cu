@@ -54,10 +54,6 @@ void move(const CudaBackend& backend, const void* from, const WeightCopy& copy, 
          static_cast<unsigned>(copy.in), static_cast<unsigned>(copy.padded_in), to, GradientWriter(backend));
 }
 
-Grid sum_grid(const graph::View& view, int lanes) {
-  return table_grid(view.rows, divide_up(view.channels, lanes), kSumBlocks);
-}
-
 template <class T>
 void add(const CudaBackend& backend, const Context& context, const graph::View& view, float* partial,
          float* to) {
@@ -66,8 +62,8 @@ void add(const CudaBackend& backend, const Context& context, const graph::View& 
     constexpr int kLanes = decltype(lanes)::value;
     const Grid grid = sum_grid(view, kLanes);
     launch(add_rows<kLanes, T>, grid, backend.stream(), view.rows, rows<const T>(context, view), partial);
-    launch(finish_rows, finish_grid(channels), backend.stream(),
-           Sums{partial, static_cast<int>(grid.blocks.x), channels}, channels, to, GradientWriter(backend));
+    launch(finish_rows, finish_grid(channels), backend.stream(), sums_in(partial, grid, view), channels, to,
+           GradientWriter(backend));
   });
 }
 
@@ -94,11 +90,7 @@ void enqueue_bias_gradient(const CudaBackend& backend, const Context& context,
 }
 
 size_t bias_gradient_workspace(const graph::View& output_gradient) {
-  int64_t most = 0;
-  for (const int lanes : {1, kPack<float>, kPack<__half>}) {
-    most = std::max(most, sum_count(sum_grid(output_gradient, lanes), output_gradient.channels));
-  }
-  return most * sizeof(float);
+  return sums_bytes(output_gradient);
 }
 
 }  // namespace googlenet::backends::cuda

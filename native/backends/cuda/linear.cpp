@@ -19,20 +19,6 @@ int64_t lanes(const graph::View& view) {
   return view.channels + view.padding;
 }
 
-/// The weight [out][pixels][in] as products read it: `in` are the features, `out` what they become.
-WeightCopy copy_of(const graph::Range& weight, const graph::Range& bias, const graph::View& in,
-                   const graph::View& out, int64_t pixels) {
-  WeightCopy copy;
-  copy.weight = weight;
-  copy.bias = bias;
-  copy.out = out.channels;
-  copy.pixels = pixels;
-  copy.in = weight.count / (out.channels * pixels);
-  copy.padded_out = lanes(out);
-  copy.padded_in = lanes(in) / pixels;
-  return copy;
-}
-
 // ---- forward
 
 class Linear : public Operation {
@@ -41,7 +27,8 @@ class Linear : public Operation {
       : backend_(backend),
         what_(what),
         weights_(backend.weights()),
-        copy_(weights_.add(copy_of(what.weight, what.bias, what.input, what.output, what.pixels))),
+        copy_(weights_.add(
+            weight_copy(what.weight, what.bias, what.pixels, lanes(what.input) / what.pixels, what.output))),
         product_(backend.blas(), product(backend, what)) {
     if (casts_bias()) {
       bias_ = make_device<std::byte>(lanes(what.output) * backend.activation_bytes(), "a bias");
@@ -98,7 +85,8 @@ class LinearBackwardData : public Operation {
       : backend_(backend),
         what_(what),
         weights_(backend.weights()),
-        copy_(weights_.add(copy_of(what.weight, {}, what.input_gradient, what.output_gradient, what.pixels))),
+        copy_(weights_.add(weight_copy(what.weight, {}, what.pixels, lanes(what.input_gradient) / what.pixels,
+                                       what.output_gradient))),
         product_(backend.blas(), product(backend, what)) {}
 
   void run(const Context& context) override {
@@ -132,15 +120,17 @@ class LinearBackwardData : public Operation {
 class LinearBackwardWeights : public Operation {
  public:
   LinearBackwardWeights(CudaBackend& backend, const step::LinearBackwardWeights& what)
-      : backend_(backend), what_(what), product_(backend.blas(), product(backend, what)) {}
+      : backend_(backend),
+        what_(what),
+        copy_(
+            weight_copy(what.weight, {}, what.pixels, lanes(what.input) / what.pixels, what.output_gradient)),
+        product_(backend.blas(), product(backend, what)) {}
 
   void run(const Context& context) override {
     std::byte* rest = context.workspace + gradient_bytes();
     product_.run(address(backend_, context, what_.input), address(backend_, context, what_.output_gradient),
                  context.workspace, nullptr, rest, backend_.stream());
-    const WeightCopy copy =
-        copy_of(what_.weight, what_.bias, what_.input, what_.output_gradient, what_.pixels);
-    enqueue_weight_gradient(backend_, context.workspace, false, copy,
+    enqueue_weight_gradient(backend_, context.workspace, false, copy_,
                             context.gradients + what_.weight.offset);
     if (what_.bias.count == 0) return;
     enqueue_bias_gradient(backend_, context, what_.output_gradient, rest,
@@ -168,6 +158,7 @@ class LinearBackwardWeights : public Operation {
 
   CudaBackend& backend_;
   step::LinearBackwardWeights what_;
+  WeightCopy copy_;  // what the gradient is of
   ProductPlan product_;
 };
 

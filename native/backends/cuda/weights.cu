@@ -1,4 +1,6 @@
 // The copies of parameters that convolutions and products read, all made by one kernel.
+#include <algorithm>
+
 #include "backends/cuda/kernels/launch.h"
 #include "backends/cuda/kernels/packed.cuh"
 #include "backends/cuda/weights.h"
@@ -79,12 +81,14 @@ bool same(const graph::Range& a, const graph::Range& b) {
   return a.count == b.count && (a.count == 0 || a.offset == b.offset);
 }
 
+/// A copy without a bias is a copy with one, less the bias.
 bool same(const WeightCopy& a, const WeightCopy& b) {
   if (a.fold.has_value() != b.fold.has_value() || (a.fold && a.fold->gamma.offset != b.fold->gamma.offset)) {
     return false;
   }
-  return same(a.weight, b.weight) && same(a.bias, b.bias) && a.out == b.out && a.pixels == b.pixels &&
-         a.in == b.in && a.padded_out == b.padded_out && a.padded_in == b.padded_in;
+  const bool biases = a.bias.count == 0 || b.bias.count == 0 || same(a.bias, b.bias);
+  return biases && same(a.weight, b.weight) && a.out == b.out && a.pixels == b.pixels && a.in == b.in &&
+         a.padded_out == b.padded_out && a.padded_in == b.padded_in;
 }
 
 int64_t elements(const WeightCopy& copy) {
@@ -113,19 +117,29 @@ Job job_of(const WeightCopy& copy) {
 
 }  // namespace
 
+WeightCopy weight_copy(const graph::Range& weight, const graph::Range& bias, int64_t pixels, int64_t in_lanes,
+                       const graph::View& out) {
+  WeightCopy copy;
+  copy.weight = weight;
+  copy.bias = bias;
+  copy.out = out.channels;
+  copy.pixels = pixels;
+  copy.in = weight.count / (out.channels * pixels);
+  copy.padded_out = out.channels + out.padding;
+  copy.padded_in = in_lanes;
+  return copy;
+}
+
 int Weights::add(const WeightCopy& copy) {
-  for (size_t i = 0; i < copies_.size(); i++) {
-    if (same(copies_[i], copy)) return static_cast<int>(i);
+  const auto known = std::find_if(copies_.begin(), copies_.end(),
+                                  [&](const WeightCopy& other) { return same(other, copy); });
+  const auto number = static_cast<int>(known - copies_.begin());
+  if (known == copies_.end()) {
+    copies_.push_back(copy);
+  } else if (copy.bias.count > 0) {
+    known->bias = copy.bias;
   }
-  const auto reserve = [this](size_t bytes) {
-    const size_t offset = bytes_;
-    bytes_ += round_up(static_cast<int64_t>(bytes), kAlignment);
-    return offset;
-  };
-  copies_.push_back(copy);
-  weight_offsets_.push_back(reserve(elements(copy) * (precision_ == Precision::Fp32 ? 4 : 2)));
-  bias_offsets_.push_back(has_bias(copy) ? reserve(copy.padded_out * sizeof(float)) : 0);
-  return static_cast<int>(copies_.size()) - 1;
+  return number;
 }
 
 float* Weights::bias(int copy) const {
@@ -134,14 +148,20 @@ float* Weights::bias(int copy) const {
 
 void Weights::allocate() {
   if (copies_.empty()) return;
+  const auto reserve = [this](size_t bytes) {
+    const size_t offset = bytes_;
+    bytes_ += round_up(static_cast<int64_t>(bytes), kAlignment);
+    return offset;
+  };
   std::vector<Job> jobs;
-  blocks_ = 0;
-  for (size_t i = 0; i < copies_.size(); i++) {
-    Job job = job_of(copies_[i]);
+  for (const WeightCopy& copy : copies_) {
+    weight_offsets_.push_back(reserve(elements(copy) * (precision_ == Precision::Fp32 ? 4 : 2)));
+    bias_offsets_.push_back(has_bias(copy) ? reserve(copy.padded_out * sizeof(float)) : 0);
+    Job job = job_of(copy);
     job.first_block = blocks_;
-    job.to_weight = static_cast<int64_t>(weight_offsets_[i]);
-    job.to_bias = has_bias(copies_[i]) ? static_cast<int64_t>(bias_offsets_[i]) : kNone;
-    blocks_ += static_cast<unsigned>(divide_up(elements(copies_[i]), kBlockThreads * kPerThread));
+    job.to_weight = static_cast<int64_t>(weight_offsets_.back());
+    job.to_bias = has_bias(copy) ? static_cast<int64_t>(bias_offsets_.back()) : kNone;
+    blocks_ += static_cast<unsigned>(divide_up(elements(copy), kBlockThreads * kPerThread));
     jobs.push_back(job);
   }
   const size_t bytes = jobs.size() * sizeof(Job);

@@ -17,15 +17,19 @@ struct WeightCopy {
   int64_t out = 0, pixels = 0, in = 0;
   int64_t padded_out = 0, padded_in = 0;
 };
+/// Those of a layer between rows of these views; a row of the input has `in_lanes` for each pixel, padding
+/// included.
+WeightCopy weight_copy(const graph::Range& weight, const graph::Range& bias, int64_t pixels, int64_t in_lanes,
+                       const graph::View& out);
 
 class Weights {
  public:
   explicit Weights(Precision precision) : precision_(precision) {}
 
-  /// While operations are being made: asks for a copy, and returns its number; the same one for the same
-  /// copy.
+  /// While operations are being made: asks for a copy, and returns its number. The same for the same weights,
+  /// of which a backward pass wants no bias.
   int add(const WeightCopy& copy);
-  /// Once all are known: allocates them.
+  /// Once all are known: places and allocates them.
   void allocate();
   /// Enqueues the kernel that makes all copies. May be recorded.
   void prepare(const float* parameters, cudaStream_t stream);

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 #include "backends/cuda/convolution_kernels.h"
 #include "backends/cuda/gradients.h"
@@ -33,6 +34,8 @@ void check_bias(Scene& scene) {
 
 void check_statistics(Scene& scene) {
   const View y = scene.view(scene.integer(1, 900), random_channels(scene));
+  const double far = scene.real(-300, 300);
+  scene.fill(y, [&](int64_t, int64_t) { return far + scene.real(-4, 4); });
   const View statistics = scene.output(2, y.channels, Element::Float);
   scene.run_by([&](CudaBackend& backend, const Context& context) {
     std::vector<std::byte> workspace(backends::cuda::statistics_workspace(y), std::byte{0xff});
@@ -43,6 +46,19 @@ void check_statistics(Scene& scene) {
     for (int64_t row = 0; row < y.rows; row++) sum += std::pow(scene.before(y, row, c), which + 1);
     return sum;
   });
+  // The variance that they give is as good as fp32 can say it, however far from zero the mean lies.
+  for (int64_t c = 0; c < y.channels; c++) {
+    double mean = 0, wanted = 0;
+    for (int64_t row = 0; row < y.rows; row++) mean += scene.before(y, row, c) / y.rows;
+    for (int64_t row = 0; row < y.rows; row++) {
+      wanted += std::pow(scene.before(y, row, c) - mean, 2) / y.rows;
+    }
+    const double found =
+        scene.after(statistics, 1, c) / y.rows - std::pow(scene.after(statistics, 0, c) / y.rows, 2);
+    if (std::abs(found - wanted) > 3 * 0x1p-24 * mean * mean + 1e-5) {
+      throw std::runtime_error("a variance is " + std::to_string(found) + ", not " + std::to_string(wanted));
+    }
+  }
 }
 
 void check_sum(Scene& scene) {

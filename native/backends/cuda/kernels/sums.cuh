@@ -1,7 +1,7 @@
 // Two sums a channel over many rows, in two fixed stages, so that the order of additions never changes: each
 // block of a table_grid() leaves its sums in fp32, then finish_sums() adds those of all blocks in double.
 #pragma once
-#include "backends/cuda/kernels/launch.h"
+#include "backends/cuda/kernels/rows.cuh"
 
 namespace googlenet::backends::cuda {
 
@@ -16,9 +16,20 @@ struct Sums {
   int64_t stride;
 };
 
-/// Floats that the first stage leaves.
-inline int64_t sum_count(const Grid& grid, int64_t channels) {
-  return static_cast<int64_t>(grid.blocks.x) * 2 * channels;
+/// The first stage's.
+inline Grid sum_grid(const graph::View& view, int lanes) {
+  return table_grid(view.rows, divide_up(view.channels, lanes), kSumBlocks);
+}
+inline Sums sums_in(const float* data, const Grid& grid, const graph::View& view) {
+  return {data, static_cast<int>(grid.blocks.x), view.channels};
+}
+/// Bytes that the first stage leaves, however many lanes it takes at a time.
+inline size_t sums_bytes(const graph::View& view) {
+  size_t most = 0;
+  for (const int lanes : {1, kPack<float>, kPack<__half>}) {
+    most = std::max<size_t>(most, sum_grid(view, lanes).blocks.x);
+  }
+  return most * 2 * view.channels * sizeof(float);
 }
 
 inline Grid finish_grid(int64_t channels) {
@@ -69,6 +80,30 @@ __device__ inline double2 finish_sums(const Sums& sums, int channels) {
     sum.y += shared[part][threadIdx.x].y;
   }
   return sum;
+}
+
+/// Sums of x - pivot and of its square, where the pivot is the first row: no cancellation where a mean is
+/// large beside its deviation.
+template <int kLanes, class T>
+__global__ __launch_bounds__(kBlockThreads) void add_moments(int64_t count, Rows<const T> x, float* to) {
+  const int column = thread_column<kLanes>();
+  float sum[kLanes]{}, square[kLanes]{};
+  if (column < x.channels) {
+    float pivot[kLanes];
+    load(x, 0, column, pivot);
+#pragma unroll 4
+    for (int64_t row = thread_row(); row < count; row += row_step()) {
+      float v[kLanes];
+      load(x, row, column, v);
+#pragma unroll
+      for (int i = 0; i < kLanes; i++) {
+        const float d = v[i] - pivot[i];
+        sum[i] += d;
+        square[i] += d * d;
+      }
+    }
+  }
+  put_sums(sum, square, x.channels, to);
 }
 
 }  // namespace googlenet::backends::cuda
