@@ -1,23 +1,25 @@
 /**
- * Fuzzes the readers of pictures with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer (needs clang).
+ * Fuzzes whatever reads bytes of strangers: pictures (C++, with sanitizers; needs clang), and archives, indexes, lists,
+ * weights and servers' answers (TypeScript).
  *
  *   npm run fuzz                                   each target for one minute
- *   npm run fuzz -- jpeg png --minutes 10          these targets, each for ten
+ *   npm run fuzz -- jpeg tar --minutes 10          these targets, each for ten
  *   npm run fuzz -- --minutes 10 --keep            and adds to test/fuzz/corpus what covers more
  *
- * Inputs are the pictures of the tests and test/fuzz/corpus. A finding is written to build/fuzz, and the exit code is 1.
+ * Inputs are what the tests have and test/fuzz/corpus. A finding is written to build/fuzz, and the exit code is 1.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { buildSanitized } from './sanitize.mjs'
+import { buildPictures, pictureCommand, pictures, writePictureSeeds } from './fuzz/pictures.mjs'
+import { buildReaders, readerCommand, readers, writeReaderSeeds } from './fuzz/readers.mjs'
 import { root } from './tally.mjs'
 
-const targets = ['jpeg', 'png', 'exif']
-/** What a picture is made into: the fuzzers read it from their input's last byte (test/fuzz/picture.h). */
-const choices = [0, 1, 5, 2, 10, 18, 34, 59]
+const targets = [...pictures, ...readers]
 const largest = 8192
+const largestKept = 2048
+const isPicture = (target) => pictures.includes(target)
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,68 +33,67 @@ if (unknown.length > 0 || !(seconds > 0)) {
   process.exit(2)
 }
 
-/** The tests' pictures as the fuzzers take them. */
-function writeSeeds(target, folder) {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  const pictures = join(root, 'test/images/fixtures')
-  for (const name of readdirSync(pictures).filter((file) => /\.(jpe?g|png)$/.test(file))) {
-    const bytes = readFileSync(join(pictures, name))
-    const kind = bytes[0] === 0xff ? 'jpeg' : 'png'
-    if ((target !== 'exif' && kind !== target) || bytes.length > largest) continue
-    for (const choice of choices) {
-      writeFileSync(join(folder, `${name}-${choice}`), Buffer.concat([bytes, Buffer.from([choice])]))
-    }
-  }
+/** Runs a target's fuzzer over folders of inputs. */
+function run(target, folders, flags, stdio) {
+  const { program, args, env } = isPicture(target) ? pictureCommand(target) : readerCommand(target)
+  const own = isPicture(target) ? flags : ['--', ...flags]
+  return spawnSync(program, [...args, ...folders, ...own], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio,
+  }).status
 }
 
-function fuzz(target) {
+async function fuzz(target) {
   const work = join(root, 'build/fuzz', target)
   const corpus = join(root, 'test/fuzz/corpus', target)
-  for (const folder of [join(work, 'found'), corpus]) mkdirSync(folder, { recursive: true })
-  writeSeeds(target, join(work, 'seeds'))
-  const program = join(root, 'build/asan', `fuzz_${target}`)
-  const limits = [`-max_len=${largest}`, '-timeout=20', '-rss_limit_mb=4096', '-verbosity=1']
-  const { status } = spawnSync(
-    program,
-    [
-      ...limits,
-      `-max_total_time=${seconds}`,
-      '-print_final_stats=1',
-      `-artifact_prefix=${work}/`,
-      `-dict=${join(root, `test/fuzz/${target}.dict`)}`,
-      join(work, 'found'),
-      corpus,
-      join(work, 'seeds'),
-    ],
-    { stdio: 'inherit' },
-  )
-  if (status === 0 && values.keep) keep(target, program, work, corpus)
+  const seeds = join(work, 'seeds')
+  rmSync(seeds, { recursive: true, force: true })
+  for (const folder of [join(work, 'found'), corpus, seeds]) mkdirSync(folder, { recursive: true })
+  await (isPicture(target) ? writePictureSeeds : writeReaderSeeds)(target, seeds)
+  const dictionary = join(root, `test/fuzz/${target}.dict`)
+  const flags = [
+    `-max_len=${largest}`,
+    '-timeout=20',
+    '-rss_limit_mb=4096',
+    `-max_total_time=${seconds}`,
+    '-print_final_stats=1',
+    `-artifact_prefix=${work}/`,
+    ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
+  ]
+  const status = run(target, [join(work, 'found'), corpus, seeds], flags, 'inherit')
+  if (status === 0 && values.keep) keep(target, work, corpus)
   return status === 0
 }
 
-/** Adds the smallest inputs that cover what the tests' pictures don't. */
-function keep(target, program, work, corpus) {
+/** Adds the smallest inputs that cover what the seeds don't. */
+function keep(target, work, corpus) {
   const merged = join(work, 'merged')
   rmSync(merged, { recursive: true, force: true })
   mkdirSync(merged)
   const inputs = [merged, join(work, 'seeds'), corpus, join(work, 'found')]
-  spawnSync(program, ['-merge=1', `-max_len=2048`, ...inputs], { stdio: 'ignore' })
-  const known = new Set(readdirSync(join(work, 'seeds')).map((name) => hashOf(join(work, 'seeds', name))))
+  run(target, inputs, ['-merge=1', `-max_len=${largestKept}`], 'ignore')
+  const seeds = join(work, 'seeds')
+  const known = new Set(readdirSync(seeds).map((name) => textOf(join(seeds, name))))
   for (const name of readdirSync(merged)) {
     const bytes = readFileSync(join(merged, name))
-    if (bytes.length <= 2048 && !known.has(bytes.toString('latin1'))) writeFileSync(join(corpus, name), bytes)
+    if (bytes.length <= largestKept && !known.has(bytes.toString('latin1'))) {
+      writeFileSync(join(corpus, name), bytes)
+    }
   }
   console.log(`${target}: ${readdirSync(corpus).length} inputs in ${corpus}`)
 }
 
-const hashOf = (path) => readFileSync(path).toString('latin1')
+const textOf = (path) => readFileSync(path).toString('latin1')
 
-buildSanitized('address')
-if (!existsSync(join(root, 'build/asan/fuzz_jpeg'))) {
-  console.error('libFuzzer comes with clang, and no clang++ was found')
+try {
+  if (asked.some(isPicture)) buildPictures()
+  if (!asked.every(isPicture)) buildReaders()
+} catch (error) {
+  console.error(error.message)
   process.exit(1)
 }
-const failed = asked.filter((target) => !fuzz(target))
+const failed = []
+for (const target of asked) if (!(await fuzz(target))) failed.push(target)
 for (const target of failed) console.error(`${target}: a finding, in build/fuzz/${target}`)
 process.exitCode = failed.length > 0 ? 1 : 0

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { count } from '../report/format.js'
-import type { ArchiveIndex } from './archiveIndex.js'
 import type { ByteSource } from './byteSource.js'
 import { Faults } from './faults.js'
 import { isPicture } from './listing.js'
-import { readTar, type TarEntry, type TarRange } from './tar.js'
+import { type SampleIndex, SampleIndexBuilder } from './sampleIndex.js'
+import { lostAtEnd, readTar, type TarEntry, type TarRange } from './tar.js'
 
 export interface ScanOptions {
   signal?: AbortSignal
@@ -22,13 +22,13 @@ export interface ScanOptions {
  * @throws ERR_GOOGLENET_ABORTED, and what `source` throws.
  */
 export async function scanArchive(
-  source: ByteSource,
+  source: ByteSource & { mtimeMs?: number },
   name: string,
   options: ScanOptions = {},
-): Promise<ArchiveIndex> {
+): Promise<SampleIndex> {
   const scan = new Scan(source, options)
   await scan.read(name, {})
-  return scan.finish()
+  return scan.finish(source.mtimeMs)
 }
 
 const longestName = 4096
@@ -60,10 +60,8 @@ class Scan {
         await this.#see(next.value, group)
         continue
       }
-      const { offset, fault } = next.value
-      const left = (range.end ?? this.#source.size) - offset
-      if (fault)
-        this.#faults.add(name, left > 0 ? `${fault}; its last ${count(left)} bytes were not read` : fault)
+      const fault = lostAtEnd(next.value, range.end ?? this.#source.size)
+      if (fault !== undefined) this.#faults.add(name, fault)
       return
     }
   }
@@ -109,34 +107,19 @@ class Scan {
     this.#options.onProgress?.(offset)
   }
 
-  async finish(): Promise<ArchiveIndex> {
-    const groups = [...this.#groups.keys()].sort()
-    const pictures = groups.reduce((sum, group) => sum + this.#groups.get(group)!.size, 0)
-    const columns = {
-      starts: new Uint32Array(groups.length + 1),
-      offsets: new Float64Array(pictures),
-      lengths: new Uint32Array(pictures),
-      nameEnds: new Uint32Array(pictures),
-    }
-    const names: Buffer[] = []
-    let filled = 0
-    let end = 0
-    for (const [i, group] of groups.entries()) {
+  /** Groups are sorted, and the pictures of each. */
+  async finish(mtimeMs: number | undefined): Promise<SampleIndex> {
+    const index = new SampleIndexBuilder()
+    for (const group of [...this.#groups.keys()].sort()) {
       await setImmediate() // others have work for the event loop too
       const members = this.#groups.get(group)!
-      const sorted = [...members.keys()].sort()
-      for (const name of sorted) {
+      for (const name of [...members.keys()].sort()) {
         const place = members.get(name)!
-        end += Buffer.byteLength(name)
-        columns.offsets[filled] = this.#offsets[place]!
-        columns.lengths[filled] = this.#lengths[place]!
-        columns.nameEnds[filled] = end
-        filled++
+        const [offset, length] = [this.#offsets[place]!, this.#lengths[place]!]
+        index.add({ offset, length, className: group, name })
       }
-      names.push(Buffer.from(sorted.join('')))
-      columns.starts[i + 1] = filled
     }
-    return { groups, ...columns, names: Buffer.concat(names), faults: this.#faults }
+    return index.finish(this.#source.size, mtimeMs, this.#faults)
   }
 }
 

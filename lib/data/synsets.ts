@@ -103,16 +103,27 @@ export async function readKaggleLists(
   mapping: string | undefined,
   solution: string | undefined,
 ): Promise<Synsets> {
-  const words = mapping === undefined ? [] : await readLines(mapping, /^(n\d{8})\s+(\S.*)$/)
-  const truth = solution === undefined ? [] : await readLines(solution, /^(\w+),(n\d{8})\b/, /^ImageId,/)
+  const words = mapping === undefined ? [] : parseMapping(await readText(mapping), mapping)
+  const truth = solution === undefined ? [] : parseSolution(await readText(solution), solution)
   return { words: new Map(words), truth: new Map(truth) }
 }
 
-/** The two parts of each line that a pattern finds. */
-async function readLines(path: string, pattern: RegExp, heading?: RegExp): Promise<[string, string][]> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+/** WordNet IDs and words. @throws ERR_GOOGLENET_DATA naming `path`. */
+export const parseMapping = (text: string, path: string): [string, string][] =>
+  parseLines(text, path, /^(n\d{8})\s+(\S.*)$/)
+
+/** Names of pictures and WordNet IDs. @throws ERR_GOOGLENET_DATA naming `path`. */
+export const parseSolution = (text: string, path: string): [string, string][] =>
+  parseLines(text, path, /^(\w+),(n\d{8})\b/, /^ImageId,/)
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause) => {
     throw new GoogLeNetError('ERR_GOOGLENET_DATA', `${path}: it cannot be read`, { cause })
   })
+}
+
+/** The two parts of each line that a pattern finds. */
+function parseLines(text: string, path: string, pattern: RegExp, heading?: RegExp): [string, string][] {
   return text.split(/\r?\n/).flatMap((line, i): [string, string][] => {
     if (line === '' || (i === 0 && heading?.test(line))) return []
     const [, first, second] = pattern.exec(line) ?? []

@@ -26,6 +26,12 @@ export interface TarRange {
   signal?: AbortSignal
 }
 
+/** What a fault costs of an archive that lies up to `end` in its source; undefined without a fault. */
+export function lostAtEnd({ offset, fault }: TarEnd, end: number): string | undefined {
+  const left = end - offset
+  return fault !== undefined && left > 0 ? `${fault}; its last ${count(left)} bytes were not read` : fault
+}
+
 const blockSize = 512
 /** Of a long name or a pax header: far above what a path takes. */
 const longestExtension = 2 ** 20

@@ -1,11 +1,8 @@
 import { mkdir, open as openFile, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type DataEvent, openArchive } from '../../lib/data/archive.js'
-import { type ArchiveIndex, decodeArchiveIndex, encodeArchiveIndex } from '../../lib/data/archiveIndex.js'
 import { batches } from '../../lib/data/batches.js'
-import { Faults } from '../../lib/data/faults.js'
 import { hash } from '../../lib/data/order.js'
 import type { SampleSource } from '../../lib/data/source.js'
 import { drawPicture, temporaryFolder } from './pictures.js'
@@ -250,7 +247,7 @@ describe('the index', () => {
     await mkdir(`${path}.index`) // root may write anywhere but over a folder
     const { index, built } = await opened()
     expect(built).toBe(true)
-    expect(index).toMatch(new RegExp(`^${root}/cache/googlenet/indexes/train.tar-[0-9a-f]{16}.index$`))
+    expect(index).toMatch(new RegExp(`^${root}/cache/googlenet/indexes/train.tar-[0-9a-f]{24}.index$`))
     expect(await opened()).toMatchObject({ built: false, index })
     await rm(join(root, 'cache'), { recursive: true })
     await writeFile(join(root, 'cache'), 'no folder')
@@ -291,41 +288,5 @@ describe('the index', () => {
       expect(again.refused).toContain(`${path}.index: `)
       expect(await readFile(`${path}.index`)).toEqual(good)
     }
-  })
-
-  const archiveState = { size: 1000, mtimeMs: 5 }
-  const sound: ArchiveIndex = {
-    groups: ['a', 'b'],
-    starts: Uint32Array.of(0, 1, 2),
-    offsets: Float64Array.of(512, 600),
-    lengths: Uint32Array.of(10, 400),
-    nameEnds: Uint32Array.of(1, 2),
-    names: Buffer.from('xy'),
-    faults: new Faults(),
-  }
-  test('comes back as it went', () => {
-    const bytes = new Uint8Array(encodeArchiveIndex(sound, archiveState))
-    const read = decodeArchiveIndex(bytes, archiveState)
-    expect({ ...read, names: Buffer.from(read.names) }).toEqual(sound)
-  })
-
-  test.each<[string, Partial<Record<keyof ArchiveIndex, unknown>>, RegExp]>([
-    ['past the end', { lengths: Uint32Array.of(10, 401) }, /past the end/],
-    ['before the beginning', { offsets: Float64Array.of(-1, 600) }, /before the archive/],
-    ['to no whole number', { offsets: Float64Array.of(0.5, 600) }, /before the archive/],
-    ['to no number', { offsets: Float64Array.of(Number.NaN, 600) }, /before the archive/],
-    ['to names outside', { nameEnds: Uint32Array.of(1, 3) }, /names are out of order/],
-    ['to names backwards', { nameEnds: Uint32Array.of(2, 1) }, /names are out of order/],
-    ['to groups outside', { starts: Uint32Array.of(0, 1, 3) }, /do not hold/],
-    ['to groups backwards', { starts: Uint32Array.of(0, 9, 2) }, /out of order/],
-    ['to fewer groups', { groups: ['a'] }, /groups|length/],
-    ['to groups without names', { groups: [1, 2] }, /lists/],
-    ['to faults that are none', { faults: { total: 'many', listed: [] } }, /lists/],
-  ])('whose checksum is right but that points %s is refused', (_, change, message) => {
-    const bytes = encodeArchiveIndex({ ...sound, ...change } as ArchiveIndex, archiveState)
-    expect(bytes.readUInt32LE(8)).toBe(crc32(bytes.subarray(12)))
-    expect(() => decodeArchiveIndex(new Uint8Array(bytes), archiveState)).toThrowError(
-      expect.objectContaining({ code: 'ERR_GOOGLENET_DATA', message: expect.stringMatching(message) }),
-    )
   })
 })

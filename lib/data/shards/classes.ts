@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path/posix'
 import { asGoogLeNetError, GoogLeNetError } from '../../errors.js'
-import { type ShardIndex, sampleOf } from './shardIndex.js'
+import { type SampleIndex, sampleOf } from '../sampleIndex.js'
 import { splitName } from './tarIndex.js'
 
 /** What is known of a shard before the classes of the whole set are. */
 export interface IndexedShard {
   path: string
-  index: ShardIndex
+  index: SampleIndex
 }
 
 export interface ClassOptions {
@@ -104,6 +104,11 @@ async function readClassMap(path: string): Promise<Map<string, string>> {
   const text = await readFile(path, 'utf8').catch((error) => {
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_IO', `cannot read the class map ${path}`)
   })
+  return parseClassMap(text, path)
+}
+
+/** @throws ERR_GOOGLENET_DATA naming `path`. */
+export function parseClassMap(text: string, path: string): Map<string, string> {
   const entries = text.trimStart().startsWith('{') ? parseJsonMap(text, path) : parseLines(text, path)
   return new Map(entries.map(([name, label]) => [splitName(name).key, label]))
 }
@@ -120,7 +125,7 @@ function parseJsonMap(text: string, path: string): [string, string][] {
 function parseLines(text: string, path: string): [string, string][] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   return lines.map((line, i) => {
-    const [, name, label] = /^\s*([^\s,]+)[\s,]+(\S.*?)\s*$/.exec(line) ?? []
+    const [, name, label] = /^([^\s,]+)[\s,]+(\S.*)$/.exec(line.trim()) ?? []
     if (name !== undefined && label !== undefined) return [name, label]
     throw new GoogLeNetError(
       'ERR_GOOGLENET_DATA',

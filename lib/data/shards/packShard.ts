@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { PackedPicture, Packer } from '../../../binding.js'
 import { writeFileAtomic } from '../../files.js'
 import { checkNotAborted } from '../../queue.js'
+import { encodeSampleIndex, SampleIndexBuilder } from '../sampleIndex.js'
 import type { Sample, SampleSource } from '../source.js'
 import { tarBlock, tarEnd, tarEntry } from '../tarWriter.js'
 import { indexName, type PackedShard, type PackPart, type PackSettings } from './manifest.js'
-import { encodeShardIndex, ShardIndexBuilder } from './shardIndex.js'
 
 /** Pictures that are packed in one call of the addon. */
 const chunkSize = 256
@@ -30,7 +30,7 @@ export async function writeShard(
   signal: AbortSignal | undefined,
   onChunk: (pictures: number, skipped: number) => void,
 ): Promise<PackedShard> {
-  const index = new ShardIndexBuilder()
+  const index = new SampleIndexBuilder()
   const skipped: PackedShard['skipped'] = []
   const digest = createHash('md5')
   let bytes = 0
@@ -57,7 +57,7 @@ export async function writeShard(
     await append(file, digest, tarEnd)
     bytes += tarEnd.length
   })
-  const encoded = encodeShardIndex(index.finish(bytes))
+  const encoded = encodeSampleIndex(index.finish(bytes))
   await writeFileAtomic(join(out, indexName(plan)), encoded)
   return {
     name: plan.name,

@@ -1,8 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GoogLeNetError } from '../../errors.js'
+import { asGoogLeNetError, GoogLeNetError } from '../../errors.js'
+import { count } from '../../report/format.js'
+import { Faults, type Skipped } from '../faults.js'
 import type { CachedFile } from '../remote/diskCache.js'
-import { fetchWhole } from '../remote/http.js'
+import { describeRemote, fetchWhole, withoutSecrets } from '../remote/http.js'
+import { cutIndex, decodeSampleIndex, type SampleIndex } from '../sampleIndex.js'
 import type { DataSet, SampleSource } from '../source.js'
 import { mapAtOnce } from './atOnce.js'
 import {
@@ -14,31 +17,29 @@ import {
   parseManifest,
   readManifest,
 } from './manifest.js'
-import { decodeShardIndex, type ShardIndex } from './shardIndex.js'
-import { type RemoteShards, type Shard, ShardSource } from './shardSource.js'
+import { faultsOf, type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
 /** Indexes that are read at once. */
 const openedAtOnce = 8
 const mostManifestBytes = 256 * 2 ** 20
 
 /**
- * A folder that `pack` wrote. Its indexes are read, its pictures are not touched.
+ * A folder that `pack` wrote. Its indexes are read, its pictures are not touched. Of a shard that ends early the samples
+ * that are whole are used, and `skipped` says how many are lost.
  *
- * @throws ERR_GOOGLENET_DATA when it is not finished, or a shard is missing or not as it was written.
+ * @throws ERR_GOOGLENET_DATA when it is not finished, or a shard is missing, longer than it was written or without a
+ * whole sample.
  */
 export async function openPacked(folder: string): Promise<DataSet> {
   const manifest = checkComplete(await readManifest(folder), folder)
   return openParts(manifest, async (shard) => {
     const path = join(folder, shard.name)
-    const size = (await stat(path).catch(() => undefined))?.size
-    if (size !== shard.bytes) {
-      throw dataError(path, `it has ${size ?? 'no'} bytes instead of ${shard.bytes}; copy or pack it again`)
-    }
+    const size = (await stat(path).catch(() => undefined))?.size ?? 0
     const file = join(folder, indexName(shard))
     const bytes = await readFile(file).catch((error: Error) => {
       throw dataError(file, `it cannot be read (${error.message}); copy or pack the folder again`)
     })
-    return { path, index: decodeShardIndex(bytes, file) }
+    return { path, index: checkLength(decodeIndex(bytes, file), shard, size, path) }
   })
 }
 
@@ -46,7 +47,7 @@ export async function openPacked(folder: string): Promise<DataSet> {
  * The same on a server; `url` is the folder's or its pack.json's. The indexes are fetched, the shards when they are
  * needed, and both are checked by their MD5.
  *
- * @throws ERR_GOOGLENET_IO, ERR_GOOGLENET_DATA.
+ * @throws ERR_GOOGLENET_IO, and ERR_GOOGLENET_DATA as `openPacked`.
  */
 export async function openRemotePack(
   url: string,
@@ -59,9 +60,13 @@ export async function openRemotePack(
   const text = await fetchWhole(address(manifestName), mostManifestBytes, http, signal)
   const manifest = checkComplete(parseManifest(text.toString('utf8'), url), url)
   const open = async (shard: PackedShard) => {
-    const file = { url: address(shard.name), size: shard.bytes, md5: shard.md5 }
-    const index = { url: address(indexName(shard)), size: shard.index.bytes, md5: shard.index.md5 }
-    return { path: cache.pathOf(file), remote: file, index: await fetchIndex(remote, index, signal) }
+    const described = await describeRemote(address(shard.name), http, signal)
+    const kept = { url: address(indexName(shard)), size: shard.index.bytes, md5: shard.index.md5 }
+    const read = await fetchIndex(remote, kept, signal)
+    const index = checkLength(read, shard, described.size, withoutSecrets(described.url))
+    const isWhole = described.size === shard.bytes
+    const file = { ...described, ...(isWhole && { md5: shard.md5 }) }
+    return { path: cache.pathOf(file), remote: file, index }
   }
   return openParts(manifest, open, remote)
 }
@@ -70,9 +75,32 @@ async function fetchIndex(
   { cache, http }: RemoteShards,
   file: CachedFile,
   signal?: AbortSignal,
-): Promise<ShardIndex> {
+): Promise<SampleIndex> {
   await cache.obtain([file], http, signal)
-  return decodeShardIndex(await readFile(cache.pathOf(file)), file.url)
+  return decodeIndex(await readFile(cache.pathOf(file)), withoutSecrets(file.url))
+}
+
+function decodeIndex(bytes: Buffer<ArrayBuffer>, where: string): SampleIndex {
+  try {
+    return decodeSampleIndex(bytes)
+  } catch (error) {
+    const { message } = asGoogLeNetError(error, 'ERR_GOOGLENET_DATA', '')
+    throw dataError(where, `${message}; copy or pack the folder again`)
+  }
+}
+
+/** The index as far as the shard, which has `size` bytes, is there. */
+function checkLength(index: SampleIndex, shard: PackedShard, size: number, where: string): SampleIndex {
+  if (index.bytes !== shard.bytes)
+    throw dataError(where, 'its index is of another tar; copy or pack it again')
+  if (size === shard.bytes) return index
+  const cut = size < shard.bytes ? cutIndex(index, size) : undefined
+  if (cut === undefined || cut.blocks.length === 0) {
+    throw dataError(where, `it has ${size} bytes instead of ${shard.bytes}; copy or pack it again`)
+  }
+  const lost = index.blocks.length - cut.blocks.length
+  const reason = `has ${count(size)} of its ${count(shard.bytes)} bytes: ${count(lost)} samples are lost; copy or pack it again`
+  return { ...cut, faults: new Faults([{ name: shard.name, reason }]) }
 }
 
 async function openParts(
@@ -80,15 +108,17 @@ async function openParts(
   open: (shard: PackedShard) => Promise<Omit<Shard, 'labels'>>,
   remote?: RemoteShards,
 ): Promise<DataSet> {
+  const skipped: Skipped[] = []
   const part = async (name: PackPart): Promise<SampleSource> => {
     const shards = await mapAtOnce(manifest.parts[name], openedAtOnce, async (packed): Promise<Shard> => {
       const shard = await open(packed)
       return { ...shard, labels: labelsOf(shard, manifest.classes.length) }
     })
+    skipped.push(...faultsOf(shards))
     return ShardSource.of(manifest, shards, remote)
   }
   const train = await part('train')
-  return { classes: train.classes, train, validation: await part('validation') }
+  return { classes: train.classes, train, validation: await part('validation'), skipped }
 }
 
 /** A packed shard names its classes by their numbers. */

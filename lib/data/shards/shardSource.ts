@@ -1,9 +1,11 @@
+import { basename } from 'node:path'
 import { checkNumber } from '../../checks.js'
 import { lastNotAbove } from '../columns.js'
+import type { Skipped } from '../faults.js'
 import type { CachedFile, DiskCache } from '../remote/diskCache.js'
 import type { HttpOptions } from '../remote/http.js'
+import { type SampleIndex, sampleOf } from '../sampleIndex.js'
 import type { Sample, SampleSource } from '../source.js'
-import { type ShardIndex, sampleOf } from './shardIndex.js'
 import { WindowOrder } from './windowOrder.js'
 
 /** A tar file of samples: on this machine, or on a server and then in the cache when it is needed. */
@@ -11,10 +13,16 @@ export interface Shard {
   /** Where it lies, or will lie, on this machine. */
   path: string
   remote?: CachedFile
-  index: ShardIndex
+  index: SampleIndex
   /** The class of each sample, in the classes of the data set. */
   labels: Uint32Array
 }
+
+/** What of shards cannot be used. */
+export const faultsOf = (shards: readonly Shard[]): Skipped[] =>
+  shards.flatMap(({ path, remote, index }) =>
+    index.faults.list(basename(remote ? new URL(remote.url).pathname : path)),
+  )
 
 /** Where remote shards come from, and where they are kept. */
 export interface RemoteShards {

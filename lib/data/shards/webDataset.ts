@@ -8,9 +8,9 @@ import type { DataSet, SampleSource } from '../source.js'
 import { Subset, splitByClass } from '../split.js'
 import { mapAtOnce } from './atOnce.js'
 import { type ClassOptions, type IndexedShard, labelSamples } from './classes.js'
-import { openRemoteIndex, openShardIndex } from './indexCache.js'
+import { openRemoteIndex, openShardIndex } from './shardIndexes.js'
 import { expandShards, isUrl, partShards } from './shardNames.js'
-import { type RemoteShards, type Shard, ShardSource } from './shardSource.js'
+import { faultsOf, type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
 /** Where what comes from servers is kept, and how it is fetched. */
 export interface RemoteOptions extends HttpOptions {
@@ -38,7 +38,8 @@ const indexedAtOnce = 4
 /**
  * WebDataset shards: a folder that holds `*.tar`, or a list as `/data/train-{0000..0146}.tar` or
  * `https://host/train-{0000..0146}.tar`. The first time each tar is read once for its index (one from a server is
- * fetched for that), later its index is.
+ * fetched for that), later its index is. Of a tar that is damaged or ends early the samples that are whole are used;
+ * what is lost is in `skipped`.
  *
  * @throws ERR_GOOGLENET_DATA, ERR_GOOGLENET_OPTION, ERR_GOOGLENET_IO, ERR_GOOGLENET_ABORTED.
  */
@@ -59,7 +60,8 @@ export async function openShards(list: string, options: ShardOptions = {}): Prom
     const own = shards.slice(begin, end)
     return ShardSource.of({ classes }, own, own.some((shard) => shard.remote) ? remote : undefined)
   }
-  return splitWhole(part(0, train.length), part(train.length, names.length), options)
+  const data = await splitWhole(part(0, train.length), part(train.length, names.length), options)
+  return { ...data, skipped: faultsOf(shards) }
 }
 
 /** Keeps a share for validation where none came along. */

@@ -1,8 +1,9 @@
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { batches } from '../../../lib/data/batches.js'
 import { ImageFolder } from '../../../lib/data/imageFolder.js'
+import { openDataSet } from '../../../lib/data/open.js'
 import { pack } from '../../../lib/data/shards/pack.js'
 import { openPacked } from '../../../lib/data/shards/packed.js'
 import { openShards } from '../../../lib/data/shards/webDataset.js'
@@ -153,6 +154,43 @@ test('what the source leaves out by itself is reported too', async () => {
   const skipped = [{ name: 'x', reason: 'lies outside' }]
   const out = join(await temporaryFolder(), 'pack')
   expect((await pack({ classes, train, validation, skipped }, out, options)).skipped).toEqual(skipped)
+})
+
+test('a shard that was cut off gives what is whole of it, and the rest is counted', async () => {
+  const out = join(await temporaryFolder(), 'pack')
+  await pack(await pictures(), out, options)
+  const whole = await openPacked(out)
+  const third = whole.train.sample(2).source as { offset: number; length: number }
+  const path = join(out, 'train-000000.tar')
+  const { size } = await stat(path)
+  for (const [bytes, left] of [
+    [size - 1024, 5],
+    [third.offset + third.length, 3],
+    [third.offset + third.length - 1, 2],
+  ] as const) {
+    await truncate(path, bytes)
+    const { train, validation, skipped } = await openDataSet(out)
+    expect(skipped).toEqual([
+      { name: 'train-000000.tar', reason: expect.stringContaining(`: ${5 - left} samples are lost`) },
+    ])
+    expect(train.length).toBe(12 - 5 + left)
+    const kept = Array.from({ length: left }, (_, i) => train.sample(i))
+    expect(kept).toEqual(kept.map((_, i) => whole.train.sample(i)))
+    expect(train.sample(left)).toEqual(whole.train.sample(5))
+    expect(await contents(validation)).toEqual(await contents(whole.validation))
+    for await (const batch of batches(train, { batchSize: 12, imageSize: 8 }))
+      expect(batch.skipped).toEqual([])
+  }
+  await expect(openDataSet(out, { onError: 'throw' })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+  await truncate(path, 600)
+  await expect(openDataSet(out)).rejects.toMatchObject({
+    code: 'ERR_GOOGLENET_DATA',
+    message: expect.stringContaining(`${path}: it has 600 bytes instead of ${size}`),
+  })
+  await writeFile(`${path}.samples`, 'damaged')
+  await expect(openDataSet(out)).rejects.toMatchObject({
+    message: expect.stringContaining('train-000000.tar.samples: '),
+  })
 })
 
 describe('refuses', () => {

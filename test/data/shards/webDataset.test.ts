@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { batches } from '../../../lib/data/batches.js'
 import { ImageFolder } from '../../../lib/data/imageFolder.js'
+import { openDataSet } from '../../../lib/data/open.js'
 import { openSharded } from '../../../lib/data/shards/open.js'
 import { pack } from '../../../lib/data/shards/pack.js'
 import { openShards } from '../../../lib/data/shards/webDataset.js'
@@ -130,18 +131,20 @@ describe('an index', () => {
     await mkdir(join(folder, 'x.tar.samples')) // a folder in its place: root may write everywhere
     await openShards(join(folder, 'x.tar'))
     const kept = await readdir(join(process.env.XDG_CACHE_HOME!, 'googlenet/indexes'))
-    expect(kept).toEqual([expect.stringMatching(/x\.tar\.samples$/)])
+    expect(kept).toEqual([expect.stringMatching(/^x\.tar-[0-9a-f]{24}\.samples$/)])
   })
 })
 
 describe('refuses', () => {
-  const twice = Buffer.concat([shard({ 'a.jpg': 1 }).subarray(0, -1024), shard({ 'a.jpg': 2, 'a.cls': '0' })])
   const whole = shard({ 'a.jpg': 1, 'a.cls': '0', 'b.jpg': 2, 'b.cls': '0' })
   const refused: [string, Buffer, string][] = [
-    ['a picture twice', twice, 'two pictures called "a"'],
     ['a picture without a class', shard({ 'a.jpg': 1 }), '"a.jpg" has no class'],
-    ['a shard that ends in a picture', whole.subarray(0, 700), 'ends early'],
-    ['a shard that ends between files', whole.subarray(0, -1024), 'no end mark'],
+    ['a shard that ends in its first picture', whole.subarray(0, 700), 'it ends early'],
+    [
+      'a shard whose first header is damaged',
+      Buffer.from(whole).fill(0xff, 100, 110),
+      'it is not a tar archive',
+    ],
     ['what is no tar', Buffer.alloc(2048, 'x'), 'not a tar archive'],
     ['an empty file', Buffer.alloc(0), 'is empty'],
   ]
@@ -159,6 +162,98 @@ describe('refuses', () => {
     await expect(openShards(join(folder, 'x.tar'))).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
     const endless = openShards(join(folder, '{0..999999}{0..999999}.tar'))
     await expect(endless).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+  })
+})
+
+describe('a shard that is not whole', () => {
+  const files = {
+    'a.jpg': 1,
+    'a.cls': '0',
+    'b.jpg': 2,
+    'b.cls': '1',
+    'c.jpg': 3,
+    'c.cls': '0',
+  }
+  const whole = shard(files)
+  const broken = Buffer.from(whole)
+  const at = whole.indexOf('c.jpg')
+  broken.fill(0xff, at + 100, at + 120)
+  const shapes: [string, Buffer, string[], string[]][] = [
+    [
+      'ends in a picture',
+      whole.subarray(0, at + 600),
+      ['a.jpg', 'b.jpg'],
+      ['c.jpg is cut off', 'x.tar ends early'],
+    ],
+    [
+      'ends before a class',
+      whole.subarray(0, -2048),
+      ['a.jpg', 'b.jpg'],
+      ['c.jpg has lost its class', 'x.tar has no end'],
+    ],
+    [
+      'ends in a class',
+      whole.subarray(0, -1536),
+      ['a.jpg', 'b.jpg'],
+      ['c.cls is cut off', 'c.jpg has lost', 'x.tar ends early'],
+    ],
+    ['has no end mark', whole.subarray(0, -1024), ['a.jpg', 'b.jpg', 'c.jpg'], ['x.tar has no end mark']],
+    ['has a damaged header', broken, ['a.jpg', 'b.jpg'], ['x.tar is damaged: the header at byte']],
+  ]
+
+  test.each(shapes)('and %s gives what is whole, and says what is lost', async (_, content, names, lost) => {
+    const folder = await place({ 'x.tar': content, 'y.tar': shard({ 'd.jpg': 4, 'd.cls': '1' }) })
+    const server = await serve({ 'x.tar': content, 'y.tar': await readFile(join(folder, 'y.tar')) })
+    const remote = { cache: await temporaryFolder() }
+    const here = () => openDataSet(folder)
+    for (const open of [here, here, () => openDataSet(`${server.url}{x,y}.tar`, { remote })]) {
+      const { train, skipped } = await open()
+      expect(samples(train).map(([name]) => name)).toEqual([...names, 'd.jpg'])
+      expect(skipped?.map(({ name, reason }) => `${name} ${reason}`)).toEqual(
+        lost.map((text) => expect.stringContaining(text)),
+      )
+      for await (const batch of batches(train, { batchSize: 2, imageSize: 8 }))
+        expect(batch.skipped).toEqual([])
+    }
+    await expect(openDataSet(folder, { onError: 'throw' })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringContaining(lost[0]!),
+    })
+  })
+
+  test('and cut off anywhere gives no sample that is not whole', async () => {
+    for (let length = 512; length < whole.length; length += 256) {
+      const folder = await place({ 'x.tar': whole.subarray(0, length) })
+      const data = await openShards(folder).catch((error) => {
+        expect(error).toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+        return undefined
+      })
+      if (data === undefined) continue
+      expect(samples(data.train)).toEqual(
+        samples((await openShards(await place({ 'x.tar': whole }))).train).slice(0, data.train.length),
+      )
+      expect(data.skipped!.length > 0).toBe(length < whole.length - 512)
+      for await (const batch of batches(data.train, { batchSize: 8, imageSize: 8 }))
+        expect(batch.skipped).toEqual([])
+    }
+  })
+
+  test('has no class of its samples in files, and loses none of those that are whole', async () => {
+    const folders = shard({ 'cat/a.jpg': 1, 'dog/b.jpg': 2, 'cat/c.jpg': 3 })
+    const { train } = await openShards(await place({ 'x.tar': folders.subarray(0, -1500) }))
+    expect(samples(train).map(([name]) => name)).toEqual(['cat/a.jpg', 'dog/b.jpg'])
+  })
+
+  test('or holds a picture twice: the later one is used, and that is said', async () => {
+    const twice = Buffer.concat([
+      shard({ 'a.jpg': 1 }).subarray(0, -1024),
+      shard({ 'a.jpg': 2, 'a.cls': '0' }),
+    ])
+    const { train, skipped } = await openShards(await place({ 'x.tar': twice }))
+    expect(skipped).toEqual([{ name: 'a.jpg', reason: 'is there twice; the later one is used' }])
+    expect(train.sample(0).source).toMatchObject({
+      offset: 512 + Math.ceil(drawPicture(1, 0, 8).length / 512) * 512 + 512,
+    })
   })
 })
 
@@ -215,7 +310,8 @@ describe('over HTTP', () => {
   test('a pack gives what the shards give, in the same order, and goes on in the middle of an epoch', async () => {
     const { server, remote } = await packed()
     const data = (await openSharded(server.url, { remote }))!
-    expect(server.requests.length).toBe(7)
+    // The list, and of each shard its state and its index.
+    expect(server.requests.length).toBe(1 + 6 * 2)
     server.faults.push(undefined, reset(1000), reset(10))
     const whole = await trained(data)
     const list = (await openSharded(`${server.url}train-{000000..000005}.tar`, { remote }))!
@@ -238,11 +334,27 @@ describe('over HTTP', () => {
 
   test('a shard that was damaged on the server is named', async () => {
     const { server, remote } = await packed()
-    const data = (await openSharded(server.url, { remote }))!
     server.content.get('train-000003.tar')!.fill(0, 600, 700)
+    const data = (await openSharded(server.url, { remote }))!
     await expect(trained(data)).rejects.toMatchObject({
       code: 'ERR_GOOGLENET_DATA',
       message: expect.stringMatching(/train-000003\.tar: its MD5 is/),
+    })
+  })
+
+  test('a pack whose shard is short there gives what is whole, and says how much is lost', async () => {
+    const { server, remote } = await packed()
+    const name = 'train-000003.tar'
+    const tar = server.content.get(name)!
+    server.content.set(name, tar.subarray(0, Math.floor(tar.length / 2)))
+    const { train, skipped } = (await openSharded(server.url, { remote }))!
+    expect(skipped).toEqual([{ name, reason: expect.stringMatching(/its [\d,]+ bytes: 2 samples are lost/) }])
+    expect(train.length).toBe(22)
+    expect((await trained({ classes: train.classes, train, validation: train })).length).toBe(21)
+    server.content.set(name, tar.subarray(0, 600))
+    await expect(openSharded(server.url, { remote })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringContaining(`${name}: it has 600 bytes instead of`),
     })
   })
 
