@@ -395,6 +395,8 @@ export interface DecodedBatch {
   positions: Int32Array
   /** The pictures that could not be read, and why: a phrase that follows the name, as `is empty`. */
   failures: { position: number; reason: string }[]
+  /** Of the pictures in `data`, how many a GPU decoded; the CPU decoded the others. */
+  onGpu: number
 }
 
 /**
@@ -414,11 +416,16 @@ export class Loader {
     quality?: 'accurate' | 'fast'
     /** Whether pictures are turned as their EXIF data say; absent: `ignore`, as torchvision and Pillow do. */
     orientation?: 'ignore' | 'apply'
+    /**
+     * `cuda` and `cuda:<number>`: nvJPEG decodes the JPEGs that it can on that GPU, which crops and resizes them too;
+     * the CPU does what else there is. Absent: `cpu`. A GPU that cannot be used shows in decode().
+     */
+    decoder?: 'cpu' | 'cuda' | `cuda:${number}`
   })
   /**
    * Queues a batch; several may be under way at once, and they end in the order in which they were asked for. Rejects
    * only for wrong arguments (ERR_GOOGLENET_OPTION), for a batch that does not fit into memory
-   * (ERR_GOOGLENET_MEMORY) and after dispose().
+   * (ERR_GOOGLENET_MEMORY), for a GPU that cannot be used or fails (ERR_GOOGLENET_DEVICE) and after dispose().
    */
   decode(pictures: Picture[], transform: PictureTransform): Promise<DecodedBatch>
   /**

@@ -66,7 +66,7 @@ endif()
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS native/backends/cuda/*.cpp native/backends/cuda/*.cu)
 list(FILTER sources EXCLUDE REGEX /cuda/tools/)
-add_library(googlenet_cuda MODULE ${sources} native/backends/backend.cpp)
+add_library(googlenet_cuda MODULE ${sources} native/backends/backend.cpp native/images/filter.cpp)
 set_target_properties(googlenet_cuda PROPERTIES PREFIX "" OUTPUT_NAME googlenet-cuda SUFFIX ".so"
   CUDA_STANDARD 20 CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
 target_include_directories(googlenet_cuda PRIVATE native)

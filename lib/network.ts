@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Loader, MemoryReport, Network, PlanReport, ProfileReport, StepMetrics } from '../binding.js'
 import { checkChoice, checkNumber } from './checks.js'
 import { type ClassifyOptions, checkPictures, type PictureInput, type Prediction } from './classify.js'
@@ -318,12 +319,12 @@ export class GoogLeNet {
   /** With the loader that is kept from call to call, or with one for pictures that are decoded in another way. */
   async #withLoader<T>(options: DecodeOptions, use: (loader: Loader) => Promise<T>): Promise<T> {
     const channels = checkPictureChannels(this.options.channels)
-    const { quality, orientation } = checkDecodeOptions(options)
-    if (quality === 'accurate' && orientation === 'ignore') {
+    const decode = checkDecodeOptions(options)
+    if (isDeepStrictEqual(decode, checkDecodeOptions({}))) {
       this.#loader ??= openLoader(channels, this.options.threads)
       return use(this.#loader)
     }
-    const loader = openLoader(channels, this.options.threads, { quality, orientation })
+    const loader = openLoader(channels, this.options.threads, decode)
     try {
       return await use(loader)
     } finally {

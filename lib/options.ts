@@ -145,9 +145,11 @@ function checkPath(name: string, path: unknown): string {
   throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `${name} must be the path of a file, found ${shown(path)}`)
 }
 
+export const isDevice = (device: unknown): device is Device =>
+  typeof device === 'string' && /^(cpu|cuda(:\d{1,3})?)$/.test(device)
+
 function checkDevice(device: unknown): 'auto' | Device {
-  if (typeof device === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(device))
-    return device as 'auto' | Device
+  if (device === 'auto' || isDevice(device)) return device
   throw new GoogLeNetError(
     'ERR_GOOGLENET_OPTION',
     `device must be 'auto', 'cpu', 'cuda' or 'cuda:<number>', found ${shown(device)}`,

@@ -75,6 +75,7 @@ export function addDecodeOptions(command: Command): Command {
         .choices(['ignore', 'apply'])
         .default('ignore'),
     )
+    .option('--decoder <device>', 'of JPEGs: cpu, or cuda or cuda:<number> with nvJPEG', 'cpu')
 }
 
 /** How pictures are judged. */

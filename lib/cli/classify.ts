@@ -56,7 +56,7 @@ async function classifyCommand(model: string, pictures: string[], flags: Flags):
   await interruptible(async (signal) => {
     for (const path of pictures) {
       try {
-        const options = { ...pick(flags, 'top', 'crops', 'quality', 'orientation'), signal }
+        const options = { ...pick(flags, 'top', 'crops', 'quality', 'orientation', 'decoder'), signal }
         const [predictions = []] = await classify(open.nets, [path], options)
         answered.push({ path, predictions })
         if (!flags.json) printPredictions(path, predictions)

@@ -70,7 +70,7 @@ async function evaluateCommand(model: string, rest: string[], flags: Flags): Pro
   const progress = openProgress(json)
   const judged = await interruptible((signal) =>
     evaluate(open.nets, source, {
-      ...pick(flags, 'batchSize', 'crops', 'quality', 'orientation'),
+      ...pick(flags, 'batchSize', 'crops', 'quality', 'orientation', 'decoder'),
       signal,
       onProgress: (done, samples) => progress.update('evaluating', done, samples, ''),
     }).finally(() => progress.clear()),

@@ -52,7 +52,7 @@ export function networkFacts(net: GoogLeNet): Facts {
 /** How a network is trained, for the report: the options that were given. */
 export function trainingFacts(options: TrainOptions): Facts {
   const { schedule, momentum, weightDecay, averageDecay, accumulate = 1, augment = {} } = options
-  const { imageSize: stages = [], quality, orientation } = options
+  const { imageSize: stages = [], quality, orientation, decoder } = options
   const { area, aspect, flip, jitter = {}, lighting = 0, interpolation = 'bilinear' } = augment
   const given: [name: string, text: string | undefined][] = [
     ['epochs', text(options.epochs)],
@@ -73,6 +73,7 @@ export function trainingFacts(options: TrainOptions): Facts {
     ['interpolation', interpolation === 'bilinear' ? undefined : interpolation],
     ['image sizes', stages.length > 0 ? stages.map(stageText).join(', ') : undefined],
     ['decoding', quality === 'fast' ? 'fast' : undefined],
+    ['decoder', decoder === 'cpu' ? undefined : decoder],
     ['EXIF orientation', orientation === 'apply' ? 'applied' : undefined],
   ]
   return given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { checkNumber } from '../checks.js'
 import { type AugmentOptions, interpolations } from '../data/augment.js'
+import type { Device } from '../options.js'
 import type { ImageSizeStage } from '../training/options.js'
 import type { Schedule } from '../training/schedules.js'
 import type { TrainOptions } from '../training/train.js'
@@ -49,6 +50,7 @@ export interface TrainFlags extends NetworkFlags, DeviceFlags, Omit<DataFlags, '
   progressive?: ImageSizeStage[]
   quality: 'accurate' | 'fast'
   orientation: 'ignore' | 'apply'
+  decoder: Device
   onError: 'skip' | 'throw'
   loaderThreads: number
   keep: number
@@ -182,7 +184,7 @@ export function trainOptions(flags: TrainFlags, signal: AbortSignal): TrainOptio
       'labelSmoothing',
       'accumulate',
     ),
-    ...pick(flags, 'quality', 'orientation'),
+    ...pick(flags, 'quality', 'orientation', 'decoder'),
     ...(flags.progressive && { imageSize: flags.progressive }),
     ...pick(flags, 'seed', 'loaderThreads', 'reportEvery', 'keep', 'checkpointEvery', 'resume', 'onError'),
     averageDecay: flags.ema,

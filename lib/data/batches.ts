@@ -17,6 +17,8 @@ export interface Batch {
   indices: Int32Array
   /** Those that could not be read. */
   skipped: { name: string; reason: string }[]
+  /** How many of the pictures the GPU decoded, with a `decoder` of that kind. */
+  onGpu: number
   /**
    * Samples of this pass, those of all ranks, up to the end of this batch: a pass that begins there goes on without a
    * gap, with as many ranks as it likes.
@@ -58,7 +60,7 @@ export interface BatchesOptions extends DecodeOptions {
   onError?: 'skip' | 'throw'
   /** Threads that decode; 0, the default, means every core that the process may use. */
   threads?: number
-  /** Decodes instead of threads of its own, `quality` and `orientation` being its own; it stays open. */
+  /** Decodes instead of threads of its own, its `DecodeOptions` being its own; it stays open. */
   loader?: Pick<Loader, 'decode'>
   signal?: AbortSignal
 }
@@ -226,7 +228,7 @@ function requestBatch(
 }
 
 async function finishBatch(pass: Pass, { indices, position, decoded }: Request): Promise<Batch> {
-  const { data, positions, failures, samples } = await decoded.catch((error) => {
+  const { data, positions, failures, onGpu, samples } = await decoded.catch((error) => {
     throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', 'decoding pictures')
   })
   const skipped = failures.map((failure) => ({
@@ -242,6 +244,7 @@ async function finishBatch(pass: Pass, { indices, position, decoded }: Request):
     labels: Int32Array.from(positions, (i) => samples[i]!.label),
     indices: Int32Array.from(positions, (i) => indices[i]!),
     skipped,
+    onGpu,
     position,
   }
 }

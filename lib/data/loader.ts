@@ -1,7 +1,8 @@
 import type { Loader } from '../../binding.js'
-import { checkChoice } from '../checks.js'
+import { checkChoice, shown } from '../checks.js'
 import { asGoogLeNetError, GoogLeNetError } from '../errors.js'
 import { binding } from '../native.js'
+import { type Device, isDevice } from '../options.js'
 
 /** @throws ERR_GOOGLENET_OPTION when pictures cannot have that many channels. */
 export function checkPictureChannels(channels: number): 1 | 3 {
@@ -21,6 +22,13 @@ export interface DecodeOptions {
   quality?: 'accurate' | 'fast'
   /** Whether pictures are turned as their EXIF data say; `ignore`, the default, is what torchvision and Pillow do. */
   orientation?: 'ignore' | 'apply'
+  /**
+   * `cuda` or `cuda:<number>` decodes JPEGs on that GPU with nvJPEG, by its hardware decoder where it has one, and crops
+   * and resizes them there; the CPU decodes PNGs, progressive and CMYK JPEGs, and what nvJPEG refuses. `cpu` by default.
+   * The same crops, whose pixels differ from the CPU's by a few levels. Without that GPU or nvJPEG the first batch
+   * fails with ERR_GOOGLENET_DEVICE.
+   */
+  decoder?: Device
 }
 
 /** @throws ERR_GOOGLENET_OPTION. */
@@ -28,7 +36,16 @@ export function checkDecodeOptions(options: DecodeOptions): Required<DecodeOptio
   return {
     quality: checkChoice('quality', options.quality ?? 'accurate', ['accurate', 'fast']),
     orientation: checkChoice('orientation', options.orientation ?? 'ignore', ['ignore', 'apply']),
+    decoder: checkDecoder(options.decoder ?? 'cpu'),
   }
+}
+
+function checkDecoder(decoder: unknown): Device {
+  if (isDevice(decoder)) return decoder
+  throw new GoogLeNetError(
+    'ERR_GOOGLENET_OPTION',
+    `decoder must be 'cpu', 'cuda' or 'cuda:<number>', found ${shown(decoder)}`,
+  )
 }
 
 /** Threads that decode pictures. `threads` 0 means every core that the process may use. */

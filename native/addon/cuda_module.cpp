@@ -30,8 +30,10 @@ CudaModule open() {
   if (handle != nullptr) {
     module.backend = reinterpret_cast<decltype(module.backend)>(dlsym(handle, "googlenet_cuda_backend"));
     module.report = reinterpret_cast<decltype(module.report)>(dlsym(handle, "googlenet_cuda_report"));
+    module.picture_decoder =
+        reinterpret_cast<decltype(module.picture_decoder)>(dlsym(handle, "googlenet_cuda_picture_decoder"));
   }
-  if (module.backend == nullptr || module.report == nullptr) {
+  if (module.backend == nullptr || module.report == nullptr || module.picture_decoder == nullptr) {
     const char* reason = dlerror();
     module.problem = "the CUDA module cannot be opened: " + std::string(reason ? reason : module.path) +
                      "; build it again by \"npm run build:native\" in the package";

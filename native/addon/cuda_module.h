@@ -12,6 +12,7 @@ struct CudaModule {
   std::string problem;  // why it is not open, and what to do; empty when it is
   decltype(&googlenet_cuda_backend) backend = nullptr;
   decltype(&googlenet_cuda_report) report = nullptr;
+  decltype(&googlenet_cuda_picture_decoder) picture_decoder = nullptr;
 };
 
 /// Opened on the first call and kept until the process ends. Any thread may call.

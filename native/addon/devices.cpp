@@ -46,6 +46,17 @@ ChosenBackend gpu(backends::cuda::Options options, int number) {
 
 }  // namespace
 
+images::OpenDeviceDecoder picture_decoder(const backends::cuda::PictureOptions& options) {
+  return [options] {
+    const CudaModule& module = cuda_module();
+    if (!module.problem.empty()) {
+      throw Error("ERR_GOOGLENET_DEVICE", "pictures cannot be decoded on cuda:" +
+                                              std::to_string(options.device) + ": " + module.problem);
+    }
+    return std::unique_ptr<images::DeviceDecoder>(module.picture_decoder(options));
+  };
+}
+
 ChosenBackend choose_backend(const Device& device, const backends::cuda::Options& options, int threads) {
   switch (device.kind) {
     case Device::Kind::Cpu:

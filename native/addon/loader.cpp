@@ -67,6 +67,7 @@ Napi::Value to_js(Napi::Env env, images::DecodedBatch& batch) {
   decoded.Set("data", Napi::Uint8Array::New(env, bytes, memory, 0));
   decoded.Set("positions", positions);
   decoded.Set("failures", failures);
+  decoded.Set("onGpu", static_cast<double>(batch.on_device));
   return decoded;
 }
 

@@ -1,5 +1,7 @@
 #include "addon/loader_arguments.h"
 
+#include "addon/devices.h"
+#include "addon/network_arguments.h"
 #include "cores.h"
 
 namespace googlenet::addon {
@@ -80,6 +82,18 @@ LoaderOptions read_loader_options(const Field& options) {
   const Field orientation = options["orientation"];
   if (!orientation.absent()) {
     read.decoder.orient = orientation.choice<bool>({{"ignore", false}, {"apply", true}});
+  }
+  const Field decoder = options["decoder"];
+  if (!decoder.absent()) {
+    const Device device = read_device(decoder);
+    if (device.kind == Device::Kind::Auto) {
+      decoder.refuse("ERR_GOOGLENET_OPTION", "must be \"cpu\", \"cuda\" or \"cuda:<number>\"");
+    }
+    if (device.kind == Device::Kind::Cuda) {
+      read.decoder.device = picture_decoder({.device = device.number,
+                                             .channels = read.decoder.channels,
+                                             .accurate = read.decoder.quality == images::Quality::Accurate});
+    }
   }
   return read;
 }

@@ -30,6 +30,7 @@ void Cropper::set(const CropsTransform& transform, Extent stored, const Orientat
   }
   check_held_bytes(stored, bytes, "a picture");
   planes_.resize(transform.scales.size());
+  targets_.clear();
   for (size_t i = 0; i < planes_.size(); i++) {
     const int scale = transform.scales[i];
     Plane& plane = planes_[i];
@@ -39,13 +40,14 @@ void Cropper::set(const CropsTransform& transform, Extent stored, const Orientat
     if (plane.pixels.size() < needed || plane.pixels.size() > std::max(needed, kKeptBytes)) {
       plane.pixels = std::vector<uint8_t>(needed);
     }
-    plane.resizer.set({.box = {0, 0, static_cast<double>(stored.width), static_cast<double>(stored.height)},
-                       .flip = false,
-                       .interpolation = Interpolation::Bilinear,
-                       .width = plane.extent.width,
-                       .height = plane.extent.height,
-                       .channels = channels,
-                       .out = plane.pixels.data()});
+    targets_.push_back({.box = {0, 0, static_cast<double>(stored.width), static_cast<double>(stored.height)},
+                        .flip = false,
+                        .interpolation = Interpolation::Bilinear,
+                        .width = plane.extent.width,
+                        .height = plane.extent.height,
+                        .channels = channels,
+                        .out = plane.pixels.data()});
+    plane.resizer.set(targets_.back());
   }
 }
 

@@ -13,7 +13,10 @@ class Cropper final : public RowSink {
   /// Begins a picture of the given extent, as it is stored. Throws unreadable(...) when it takes too much
   /// memory.
   void set(const CropsTransform& transform, Extent stored, const Orientation& orientation, int channels);
-  /// After the rows: writes output_count(transform) pictures, packed, one after the other.
+  /// What the rows become: the picture at each scale.
+  const std::vector<Target>& targets() const { return targets_; }
+  /// After the rows, or when the targets are filled: writes output_count(transform) pictures, packed, one
+  /// after the other.
   void finish(uint8_t* out);
 
   int channels() const override { return channels_; }
@@ -42,6 +45,7 @@ class Cropper final : public RowSink {
   Orientation orientation_;
   int channels_ = 3;
   std::vector<Plane> planes_;
+  std::vector<Target> targets_;
   Span columns_{}, rows_{};
   int next_row_ = 0;
   uint8_t* out_ = nullptr;

@@ -1,7 +1,11 @@
 // One thread's decoder: from where a picture is to the pixels of one sample.
 #pragma once
+#include <exception>
+#include <memory>
+
 #include "images/bytes.h"
 #include "images/crops.h"
+#include "images/device_decoder.h"
 #include "images/formats.h"
 
 namespace googlenet::images {
@@ -12,6 +16,8 @@ struct DecoderOptions {
   Quality quality = Quality::Accurate;
   /// Whether a picture is turned as its EXIF data say.
   bool orient = false;
+  /// Where JPEGs of one scan are decoded, if not on the CPU.
+  OpenDeviceDecoder device;
 };
 
 class Decoder {
@@ -19,12 +25,21 @@ class Decoder {
   explicit Decoder(const DecoderOptions& options);
 
   /// Writes output_count(transform) pictures of size x size x channels bytes, size being
-  /// output_size(transform). Throws unreadable(reason).
-  void decode(const Source& source, const Transform& transform, uint64_t index, uint8_t* out);
+  /// output_size(transform). Whether the device decoded them. Throws unreadable(reason), and
+  /// ERR_GOOGLENET_DEVICE.
+  bool decode(const Source& source, const Transform& transform, uint64_t index, uint8_t* out);
 
  private:
-  void read_crops(Reader& reader, Extent stored, const CropsTransform& transform, uint8_t* out);
-  void read_view(Reader& reader, Extent stored, const View& view, int size, uint8_t* out);
+  struct Opened {
+    Reader& reader;
+    std::span<const uint8_t> bytes;
+    Extent extent;  // as it is stored
+  };
+  bool read_crops(const Opened& picture, const CropsTransform& transform, uint8_t* out);
+  bool read_view(const Opened& picture, const View& view, int size, uint8_t* out);
+  /// On the device where there is one that can, and otherwise through the sink, which fills the same targets.
+  bool read(const Opened& picture, std::span<const Target> targets, RowSink& sink);
+  DeviceDecoder& device();
 
   DecoderOptions options_;
   ByteReader bytes_;
@@ -33,6 +48,8 @@ class Decoder {
   Resizer resizer_;
   Cropper cropper_;
   std::vector<uint8_t> stored_;
+  std::unique_ptr<DeviceDecoder> device_;  // opened with the first picture, on the thread that decodes
+  std::exception_ptr device_failure_;
 };
 
 }  // namespace googlenet::images

@@ -18,15 +18,24 @@ class Pool::Batch {
         picture_bytes_(picture_bytes),
         pixels_(std::move(pixels)) {}
 
-  void decode(Decoder& decoder, size_t position) {
+  /// What became of one picture, besides a reason in its slot.
+  struct Outcome {
+    bool on_device = false;
+    std::exception_ptr failure;  // not of the picture but of what decodes
+  };
+  Outcome decode(Decoder& decoder, size_t position) {
     const auto& [source, index] = requests_[position];
     try {
-      decoder.decode(source, transform_, index, pixels_.get() + position * picture_bytes_);
+      return {decoder.decode(source, transform_, index, pixels_.get() + position * picture_bytes_), {}};
     } catch (const std::bad_alloc&) {
       reasons_[position] = "needs more memory than there is";
+    } catch (const Error& error) {
+      if (error.code() != kUnreadable) return {false, std::current_exception()};
+      reasons_[position] = error.what();
     } catch (const std::exception& error) {
       reasons_[position] = error.what();
     }
+    return {};
   }
 
   bool all_begun() const { return begun == requests_.size(); }
@@ -34,7 +43,7 @@ class Pool::Batch {
 
   /// Closes the gaps that failures left.
   DecodedBatch take() {
-    DecodedBatch result{std::move(pixels_), picture_bytes_, {}, {}};
+    DecodedBatch result{std::move(pixels_), picture_bytes_, {}, {}, on_device};
     for (size_t i = 0; i < requests_.size(); i++) {
       const auto position = static_cast<int32_t>(i);
       if (!reasons_[i].empty()) {
@@ -51,6 +60,8 @@ class Pool::Batch {
 
   size_t begun = 0;
   size_t ended = 0;
+  size_t on_device = 0;
+  std::exception_ptr failure;  // the first
 
  private:
   std::vector<Request> requests_;
@@ -98,6 +109,7 @@ DecodedBatch Pool::wait(Batch& batch) {
   if (!batch.all_begun())
     throw Error("ERR_GOOGLENET_DISPOSED", "the loader has been disposed of; create another");
   lock.unlock();
+  if (batch.failure) std::rethrow_exception(batch.failure);
   return batch.take();
 }
 
@@ -131,10 +143,12 @@ void Pool::work(Decoder& decoder) {
   for (;;) {
     const auto [batch, position] = next();
     if (!batch) return;
-    batch->decode(decoder, position);
+    const Batch::Outcome outcome = batch->decode(decoder, position);
     {
       const std::lock_guard lock(mutex_);
       batch->ended++;
+      if (outcome.on_device) batch->on_device++;
+      if (!batch->failure) batch->failure = outcome.failure;
       if (!batch->none_under_way()) continue;
     }
     finished_.notify_all();

@@ -36,6 +36,8 @@ struct DecodedBatch {
   std::vector<int32_t> positions;
   /// By position.
   std::vector<BatchFailure> failures;
+  /// Pictures of `positions` that the device decoded.
+  size_t on_device;
 };
 
 class Pool {
@@ -52,7 +54,7 @@ class Pool {
   /// Queues pictures. Throws std::bad_alloc when the batch does not fit into memory.
   std::shared_ptr<Batch> submit(std::vector<Request> requests, const Transform& transform);
   /// Waits for a batch, once. Throws ERR_GOOGLENET_DISPOSED when stop() came before its last picture began;
-  /// none of its pictures is being decoded any more then.
+  /// none of its pictures is being decoded any more then. Throws ERR_GOOGLENET_DEVICE when the device failed.
   DecodedBatch wait(Batch& batch);
   /// The pictures under way are finished, no other is begun.
   void stop();

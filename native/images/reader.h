@@ -10,9 +10,11 @@
 
 namespace googlenet::images {
 
+inline constexpr const char* kUnreadable = "ERR_GOOGLENET_PICTURE";
+
 /// Why a picture cannot be read, as a phrase that follows its name: "is empty", "ends too early".
 inline Error unreadable(const std::string& reason) {
-  return Error("ERR_GOOGLENET_PICTURE", reason);
+  return Error(kUnreadable, reason);
 }
 
 /// A file may claim more than this only to exhaust the machine (268 M pixels: 16384 x 16384).

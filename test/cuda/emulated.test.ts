@@ -26,13 +26,19 @@ const CHECKS = [
   'around products',
   'weights',
   'optimizer',
+  'pictures',
 ]
+
+/** What resizes pictures on the CPU. */
+const resizer = ['filter', 'resizer', 'kernels'].map((name) => `../../images/${name}.cpp`)
 
 const files = [
   ...readdirSync(folder)
     .filter((file) => file.endsWith('.cpp'))
     .map((file) => join(folder, file)),
-  ...[...kernelFiles, 'runtime.cpp', 'staging.cpp', '../backend.cpp'].map((file) => join(sources, file)),
+  ...[...kernelFiles, 'runtime.cpp', 'staging.cpp', '../backend.cpp', ...resizer].map((file) =>
+    join(sources, file),
+  ),
 ]
 
 async function build(compiler: string, headers: string, out: string): Promise<string> {

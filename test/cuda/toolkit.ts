@@ -23,4 +23,6 @@ export const include = roots
 
 export const sources = join(packageRoot, 'native/backends/cuda')
 /** Every file of kernels. */
-export const kernelFiles = readdirSync(sources).filter((file) => file.endsWith('.cu'))
+export const kernelFiles = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.cu'),
+)

@@ -32,6 +32,7 @@ class FakeLoader {
       data: new Uint8Array(good.length * transform.size ** 2 * 3),
       positions: Int32Array.from(good, ({ position }) => position),
       failures: failures.map(({ position }) => ({ position, reason: 'is empty' })),
+      onGpu: 0,
     }
   }
 }

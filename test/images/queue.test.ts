@@ -31,7 +31,7 @@ describe('several batches', () => {
       loader.decode([], evaluation(16)),
       loader.decode(repeated(quick, 1), evaluation(16)),
     ])
-    expect(empty).toEqual({ data: new Uint8Array(), positions: new Int32Array(), failures: [] })
+    expect(empty).toEqual({ data: new Uint8Array(), positions: new Int32Array(), failures: [], onGpu: 0 })
     expect(one!.positions).toHaveLength(1)
   })
 

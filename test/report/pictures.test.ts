@@ -21,6 +21,7 @@ const loader = {
       data: new Uint8Array(broken ? 0 : 128 * 128 * 3).fill(255),
       positions: Int32Array.from(broken ? [] : [0]),
       failures: broken ? [{ position: 0, reason: 'broken' }] : [],
+      onGpu: 0,
     }
   },
 }

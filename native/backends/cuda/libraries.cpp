@@ -69,23 +69,6 @@ std::string accept_nvrtc(void* handle, std::string& version) {
   return "";
 }
 
-/// Of CUDA's major version `first`, else of `second`.
-Opened open_of(const std::string& name, int first, int second, const Accept& accept) {
-  Opened opened = open_library(name + ".so." + std::to_string(first), accept);
-  if (opened.handle != nullptr) return opened;
-  Opened other = open_library(name + ".so." + std::to_string(second), accept);
-  return other.handle != nullptr ? other : opened;
-}
-
-void require_found(const Opened& opened) {
-  if (opened.handle != nullptr) return;
-  std::string text = opened.library.name + " was not found; looked in ";
-  for (size_t i = 0; i < opened.library.looked_in.size(); i++) {
-    text += (i ? ", " : "") + opened.library.looked_in[i];
-  }
-  throw Error("ERR_GOOGLENET_DEVICE", text + ". " + kBrings);
-}
-
 const Libraries& found() {
   static const Libraries libraries;
   return libraries;
@@ -104,14 +87,14 @@ Libraries::Libraries() : cudnn_(open_library(kCudnn, accept_cudnn)) {
     major = static_cast<int>(cudnn.cudnnGetCudartVersion() / 1000);
   }
   const int other = major == 13 ? 12 : 13;
-  cublaslt_ = open_of("libcublasLt", major, other, accept_cublaslt);
+  cublaslt_ = open_library_of("libcublasLt", major, other, accept_cublaslt);
   cublas_ = open_library("libcublas.so." + std::to_string(major));
   nvrtc_ = open_library("libnvrtc.so." + std::to_string(major), accept_nvrtc);
 }
 
 void Libraries::require() const {
-  require_found(cudnn_);
-  require_found(cublaslt_);
+  require_found(cudnn_, kBrings);
+  require_found(cublaslt_, kBrings);
 }
 
 void* Libraries::cublaslt_symbol(const char* name) const {

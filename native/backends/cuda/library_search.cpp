@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "error.h"
+
 namespace googlenet::backends::cuda {
 namespace {
 
@@ -113,6 +115,22 @@ bool try_open(const std::string& path, const Accept& accept, Opened& opened) {
 }
 
 }  // namespace
+
+Opened open_library_of(const std::string& name, int first, int other, const Accept& accept) {
+  Opened opened = open_library(name + ".so." + std::to_string(first), accept);
+  if (opened.handle != nullptr) return opened;
+  Opened second = open_library(name + ".so." + std::to_string(other), accept);
+  return second.handle != nullptr ? second : opened;
+}
+
+void require_found(const Opened& opened, const std::string& brings) {
+  if (opened.handle != nullptr) return;
+  std::string text = opened.library.name + " was not found; looked in ";
+  for (size_t i = 0; i < opened.library.looked_in.size(); i++) {
+    text += (i ? ", " : "") + opened.library.looked_in[i];
+  }
+  throw Error("ERR_GOOGLENET_DEVICE", text + ". " + brings);
+}
 
 std::string folder_of(void* handle) {
   std::string folder(PATH_MAX, '\0');

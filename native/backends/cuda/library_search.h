@@ -21,6 +21,13 @@ using Accept = std::function<std::string(void* handle, std::string& version)>;
 /// $CUDA_HOME, $CUDA_PATH, $CONDA_PREFIX, and in the `nvidia/*/lib` folders of Python environments.
 Opened open_library(const std::string& name, const Accept& accept = {});
 
+/// "<name>.so.<first>", else that of the other major version of CUDA.
+Opened open_library_of(const std::string& name, int first, int other, const Accept& accept);
+
+/// Throws ERR_GOOGLENET_DEVICE naming the library, the places looked in and what brings it, unless it is
+/// open.
+void require_found(const Opened& opened, const std::string& brings);
+
 /// The folder that an open library lies in.
 std::string folder_of(void* handle);
 

@@ -3,6 +3,7 @@
 #include "backends/cuda/backend.h"
 #include "backends/cuda/cards.h"
 #include "backends/cuda/libraries.h"
+#include "backends/cuda/pictures/nvjpeg.h"
 #include "error.h"
 
 namespace cuda = googlenet::backends::cuda;
@@ -30,4 +31,5 @@ void googlenet_cuda_report(cuda::Report& report) {
   note_problem(report, [&] { report.cards = cuda::find_cards(); });
   note_problem(report, [] { cuda::libraries(); });
   cuda::fill(report);
+  note_problem(report, [&] { report.libraries.push_back(cuda::nvjpeg::library()); });
 }

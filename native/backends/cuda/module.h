@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backends/backend.h"
+#include "images/device_decoder.h"
 
 namespace googlenet::backends::cuda {
 
@@ -15,6 +16,13 @@ struct Options {
   bool deterministic = false;  // deterministic engines only
   bool tune = false;           // time cuDNN's candidates instead of taking its first
   std::string plan_cache;      // file of the plans that were timed; empty: none
+};
+
+/// How a thread decodes pictures.
+struct PictureOptions {
+  int device = 0;
+  int channels = 3;      // or 1
+  bool accurate = true;  // chroma is interpolated
 };
 
 /// A library that the module opens at run time.
@@ -57,6 +65,10 @@ extern "C" {
 /// Throws ERR_GOOGLENET_DEVICE when there is no such device, driver or library, saying where it was looked
 /// for and what brings it, and ERR_GOOGLENET_PRECISION when the card lacks the precision.
 googlenet::backends::Backend* googlenet_cuda_backend(const googlenet::backends::cuda::Options& options);
+/// For the calling thread, which owns it and alone calls it. Throws ERR_GOOGLENET_DEVICE when there is no
+/// such device, driver or nvJPEG, saying where it was looked for and what brings it.
+googlenet::images::DeviceDecoder* googlenet_cuda_picture_decoder(
+    const googlenet::backends::cuda::PictureOptions& options);
 /// Throws nothing.
 void googlenet_cuda_report(googlenet::backends::cuda::Report& report);
 /// Plans the convolutions of these plans for a device in cuDNN's JSON description, with no card: each graph

@@ -16,5 +16,7 @@ void check_softmax(Scene& scene);
 void check_around_products(Scene& scene);
 void check_weights(Scene& scene);
 void check_optimizer(Scene& scene);
+/// Crops of pictures, against the CPU's resizer.
+void check_pictures(Scene& scene);
 
 }  // namespace emulated

@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <vector>
 
@@ -91,6 +92,8 @@ void run_block() {
 }  // namespace
 
 cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& thread) {
+  static std::mutex one_kernel;  // at a time, whatever threads launch
+  const std::lock_guard lock(one_kernel);
   blockDim = config.blockDim;
   gridDim = config.gridDim;
   const uint64_t threads = uint64_t{blockDim.x} * blockDim.y * blockDim.z;

@@ -25,6 +25,7 @@ constexpr std::pair<const char*, void (*)(Scene&)> kChecks[] = {
     {"around products", emulated::check_around_products},
     {"weights", emulated::check_weights},
     {"optimizer", emulated::check_optimizer},
+    {"pictures", emulated::check_pictures},
 };
 constexpr std::pair<const char*, Precision> kPrecisions[] = {
     {"fp32", Precision::Fp32}, {"bf16", Precision::Bf16}, {"fp16", Precision::Fp16}};
