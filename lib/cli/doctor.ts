@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CudaReport } from '../../binding.js'
 import { bytes } from '../report/format.js'
-import { inspectMachine, type MachineReport } from './machine.js'
+import { inspectMachine, isForPictures, type MachineReport } from './machine.js'
 import { paint, print, printJson } from './output.js'
 
 export function addDoctor(program: Command): void {
@@ -68,7 +68,8 @@ function printReport({ package: self, cpu, memory, addon, gpu, missing }: Machin
     for (const { name, version, path, lookedIn } of libraries) {
       const found = path !== ''
       const text = found ? `${version} in ${path}`.trim() : `${name} not found in ${lookedIn.join(', ')}`
-      if (found || wanted) line(mark(found), name.replace(/\.so.*/, ''), text)
+      const sign = !found && isForPictures(name) ? none : mark(found)
+      if (found || wanted) line(sign, name.replace(/\.so.*/, ''), text)
     }
     for (const [number, card] of cards.entries()) line(good, `cuda:${number}`, describeCard(card))
     line(mark(problem === ''), 'module', problem || module)

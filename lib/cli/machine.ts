@@ -114,20 +114,34 @@ const packages = {
   libcudnn: 'nvidia-cudnn-cu13',
   libcublas: 'nvidia-cublas',
   libnvrtc: 'nvidia-cuda-nvrtc',
+  libnvjpeg: 'nvidia-nvjpeg',
 }
+
+/** Whether networks do without the library: it decodes pictures. */
+export const isForPictures = (library: string): boolean => library.startsWith('libnvjpeg')
 
 /** What a machine with a GPU lacks for it; nothing for one without. */
 export function gpuNeeds({ devices, driver }: GpuReport, cuda: CudaReport): Need[] {
-  if (devices.length === 0 || cuda.problem === '') return []
+  if (devices.length === 0) return []
+  const pictures = cuda.libraries.filter(({ name }) => isForPictures(name))
+  const needs = libraryNeeds(pictures, 'decoder cuda')
+  return cuda.problem === '' ? needs : [...networkNeeds(driver, cuda), ...needs]
+}
+
+function networkNeeds(driver: string | undefined, cuda: CudaReport): Need[] {
   const needs: Need[] = []
   const need = (what: string, command: string) => needs.push({ what, neededFor: 'device cuda', command })
   if (driver === undefined && cuda.driver === '') need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
   if (!existsSync(cuda.module)) need('the CUDA module and nvcc 12.8 or later to build it', 'npm run setup')
-  for (const { name, path } of cuda.libraries) {
+  const libraries = cuda.libraries.filter(({ name }) => !isForPictures(name))
+  return [...needs, ...libraryNeeds(libraries, 'device cuda')]
+}
+
+function libraryNeeds(libraries: CudaReport['libraries'], neededFor: string): Need[] {
+  return libraries.flatMap(({ name, path }) => {
     const brings = Object.entries(packages).find(([start]) => name.startsWith(start))?.[1]
-    if (path === '' && brings) need(name, `pip install ${brings}`)
-  }
-  return needs
+    return path === '' && brings ? [{ what: name, neededFor, command: `pip install ${brings}` }] : []
+  })
 }
 
 function readText(path: string): string | undefined {

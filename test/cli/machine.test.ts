@@ -28,7 +28,7 @@ const driver = {
 
 /** As a module reports that finds all but the named libraries. */
 function moduleReport(...missing: string[]): CudaReport {
-  const names = ['libcudnn.so.9', 'libcublasLt.so.13', 'libcublas.so.13', 'libnvrtc.so.13']
+  const names = ['libcudnn.so.9', 'libcublasLt.so.13', 'libcublas.so.13', 'libnvrtc.so.13', 'libnvjpeg.so.13']
   const libraries = names.map((name) => ({
     name,
     version: missing.includes(name) ? '' : '1.2.3',
@@ -64,6 +64,15 @@ test('a GPU without cuDNN and cuBLAS: what brings them', () => {
 
 test('a GPU that can be used misses nothing', () => {
   expect(gpuNeeds(gpu, moduleReport())).toEqual([])
+})
+
+test('a GPU that can be used, without nvJPEG: what brings it', () => {
+  const pictures = {
+    what: 'libnvjpeg.so.13',
+    neededFor: 'decoder cuda',
+    command: 'pip install nvidia-nvjpeg',
+  }
+  expect(gpuNeeds(gpu, { ...moduleReport('libnvjpeg.so.13'), problem: '' })).toEqual([pictures])
 })
 
 test('a GPU without the CUDA module: what builds it', () => {
