@@ -22,6 +22,7 @@ const CHECKS = [
   'batch norm',
   'batch norm backward',
   'batch norm inference',
+  'lrn',
   'softmax',
   'around products',
   'weights',

@@ -28,17 +28,18 @@ __device__ void convert(const From* image, int64_t channel, int64_t pixel, int64
   }
 }
 
-/// Grid: x images, y columns, z runs of pixels.
+/// Grid: x images, y columns, z runs of pixels. `reverse`: the channels of uint8 images come the other way.
 template <int kLanes, class T>
 __global__ __launch_bounds__(kBlockThreads) void convert_images(const void* images, const Scalars* scalars,
-                                                                int64_t pixels, Rows<T> to) {
+                                                                int64_t pixels, bool reverse, Rows<T> to) {
   const int column = thread_column<kLanes>();
   if (column >= to.channels) return;
   const int64_t n = blockIdx.x, image = n * pixels * to.channels;
   const int64_t channel = scalars->image_nhwc ? 1 : pixels, pixel = scalars->image_nhwc ? to.channels : 1;
   if (scalars->image_bytes) {
-    convert<kLanes>(static_cast<const uint8_t*>(images) + image, channel, pixel, pixels, column, n * pixels,
-                    *scalars, to);
+    const int64_t first = reverse ? (to.channels - 1) * channel : 0;
+    convert<kLanes>(static_cast<const uint8_t*>(images) + image + first, reverse ? -channel : channel, pixel,
+                    pixels, column, n * pixels, *scalars, to);
   } else {
     convert<kLanes>(static_cast<const float*>(images) + image, channel, pixel, pixels, column, n * pixels,
                     *scalars, to);
@@ -60,7 +61,7 @@ class Input : public Operation {
       grid.blocks.z = grid.blocks.x;  // no more than kMostBlocks, a limit of the z axis with room to spare
       grid.blocks.x = static_cast<unsigned>(what_.batch);
       launch(convert_images<kLanes, T>, grid, backend_.stream(), backend_.images(), backend_.scalars(),
-             pixels, rows<T>(context, what_.output));
+             pixels, what_.bgr, rows<T>(context, what_.output));
     });
   }
 
@@ -72,9 +73,6 @@ class Input : public Operation {
 }  // namespace
 
 Backend::Made CudaBackend::make(const step::Input& what) {
-  if (what.bgr) {
-    throw Error("ERR_GOOGLENET_OPTION", "the cuda backend takes no BGR images; use the device \"cpu\"");
-  }
   if (what.shape.channels > kMostChannels) {
     throw Error("ERR_GOOGLENET_OPTION", "the cuda backend takes images of at most " +
                                             std::to_string(kMostChannels) + " channels, not " +

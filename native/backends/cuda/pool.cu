@@ -2,7 +2,6 @@
 // back, so that no two threads write the same place and the order of additions never changes.
 #include "backends/cuda/kernels/rows.cuh"
 #include "backends/cuda/kernels/windows.h"
-#include "error.h"
 
 namespace googlenet::backends::cuda {
 namespace {
@@ -53,8 +52,8 @@ __device__ inline int64_t pixel_row(int n, int height, int width, int y, int x) 
 
 /// The largest value and where it was first found. NaN wins, as in PyTorch. `argmax.data` may be null.
 template <int kLanes, int kSide, class T>
-__global__ __launch_bounds__(kBlockThreads) void max_pool(Plane plane, Rows<const T> in, Rows<T> out,
-                                                          Rows<uint8_t> argmax) {
+__global__ __launch_bounds__(kBlockThreads, 4) void max_pool(Plane<Axis> plane, Rows<const T> in, Rows<T> out,
+                                                             Rows<uint8_t> argmax) {
   each_pixel<kLanes>(plane.y.out, plane.x.out, in.channels, [&](int64_t row, int n, int oy, int ox, int c) {
     const Span ys = plane.y.under(oy), xs = plane.x.under(ox);
     const auto position = [&](int y, int x) {
@@ -101,7 +100,8 @@ struct Taken {
 
 /// dx (+)= the gradients of the windows that took their maximum here.
 template <int kLanes, int kSide, class T>
-__global__ __launch_bounds__(kBlockThreads) void max_pool_backward(Plane plane, Rows<const uint8_t> argmax,
+__global__ __launch_bounds__(kBlockThreads) void max_pool_backward(Plane<Axis> plane,
+                                                                   Rows<const uint8_t> argmax,
                                                                    Rows<const T> dy, Rows<T> dx,
                                                                    bool accumulate) {
   each_pixel<kLanes>(plane.y.in, plane.x.in, dx.channels, [&](int64_t row, int n, int y, int x, int c) {
@@ -125,9 +125,16 @@ __global__ __launch_bounds__(kBlockThreads) void max_pool_backward(Plane plane, 
   });
 }
 
-template <int kLanes, class T>
-__global__ __launch_bounds__(kBlockThreads) void average_pool(Plane plane, Rows<const T> in, Rows<T> out,
-                                                              float share) {
+/// Of each input in a window's mean.
+template <class Axis>
+__device__ float share(const Plane<Axis>& plane, int oy, int ox) {
+  const Span ys = plane.y.under(oy), xs = plane.x.under(ox);
+  return 1.0f / static_cast<float>((ys.end - ys.begin) * (xs.end - xs.begin));
+}
+
+template <int kLanes, class Axis, class T>
+__global__ __launch_bounds__(kBlockThreads, 4) void average_pool(Plane<Axis> plane, Rows<const T> in,
+                                                                 Rows<T> out) {
   each_pixel<kLanes>(plane.y.out, plane.x.out, in.channels, [&](int64_t row, int n, int oy, int ox, int c) {
     float sum[kLanes]{};
     gather<0>(
@@ -139,32 +146,30 @@ __global__ __launch_bounds__(kBlockThreads) void average_pool(Plane plane, Rows<
 #pragma unroll
           for (int i = 0; i < kLanes; i++) sum[i] += to_float(packed.values[i]);
         });
+    const float of_each = share(plane, oy, ox);
 #pragma unroll
-    for (int i = 0; i < kLanes; i++) sum[i] *= share;
+    for (int i = 0; i < kLanes; i++) sum[i] *= of_each;
     store(out, row, c, sum);
   });
 }
 
-template <int kLanes, class T>
-__global__ __launch_bounds__(kBlockThreads) void average_pool_backward(Plane plane, Rows<const T> dy,
-                                                                       Rows<T> dx, float share,
-                                                                       bool accumulate) {
+template <int kLanes, class Axis, class T>
+__global__ __launch_bounds__(kBlockThreads) void average_pool_backward(Plane<Axis> plane, Rows<const T> dy,
+                                                                       Rows<T> dx, bool accumulate) {
   each_pixel<kLanes>(plane.y.in, plane.x.in, dx.channels, [&](int64_t row, int n, int y, int x, int c) {
     float sum[kLanes]{};
+    if (accumulate) load(dx, row, c, sum);
     gather<0>(
         plane.y.over(y), plane.x.over(x),
         [&](int oy, int ox) {
           return Packed<T, kLanes>::load(dy.at(pixel_row(n, plane.y.out, plane.x.out, oy, ox), c));
         },
-        [&](const Packed<T, kLanes>& packed, int, int) {
+        [&](const Packed<T, kLanes>& packed, int oy, int ox) {
+          const float of_each = share(plane, oy, ox);
 #pragma unroll
-          for (int i = 0; i < kLanes; i++) sum[i] += to_float(packed.values[i]);
+          for (int i = 0; i < kLanes; i++) sum[i] = fmaf(to_float(packed.values[i]), of_each, sum[i]);
         });
-    float to[kLanes]{};
-    if (accumulate) load(dx, row, c, to);
-#pragma unroll
-    for (int i = 0; i < kLanes; i++) to[i] += sum[i] * share;
-    store(dx, row, c, to);
+    store(dx, row, c, sum);
   });
 }
 
@@ -189,8 +194,13 @@ void with_lanes_and_side(bool packed, int64_t side, Body body) {
   });
 }
 
-float share_of(const Window& w) {
-  return 1.0f / static_cast<float>(w.kernel * w.kernel);
+/// Calls body(kLanes, plane) of an average pool.
+template <class T, class Body>
+void with_lanes_and_plane(bool packed, const Window& w, Body body) {
+  with_lanes<T>(packed, [&](auto lanes) {
+    if (w.adaptive) return body(lanes, Plane<AdaptiveAxis>(w));
+    body(lanes, Plane<Axis>(w));
+  });
 }
 
 template <class T>
@@ -206,8 +216,8 @@ class MaxPool : public Operation {
     with_lanes_and_side<T>(packed, w.kernel, [&](auto lanes, auto side) {
       constexpr int kLanes = decltype(lanes)::value, kSide = decltype(side)::value;
       launch(max_pool<kLanes, kSide, T>, line_grid(w.batch, w.out, divide_up(what_.input.channels, kLanes)),
-             backend_.stream(), Plane(w), rows<const T>(context, what_.input), rows<T>(context, what_.output),
-             keep ? rows<uint8_t>(context, what_.argmax) : Rows<uint8_t>{});
+             backend_.stream(), Plane<Axis>(w), rows<const T>(context, what_.input),
+             rows<T>(context, what_.output), keep ? rows<uint8_t>(context, what_.argmax) : Rows<uint8_t>{});
     });
   }
 
@@ -228,7 +238,7 @@ class MaxPoolBackward : public Operation {
     with_lanes_and_side<T>(packable(kPack<T>, {what_.argmax, dy, dx}), windows, [&](auto lanes, auto side) {
       constexpr int kLanes = decltype(lanes)::value, kSide = decltype(side)::value;
       launch(max_pool_backward<kLanes, kSide, T>, line_grid(w.batch, w.in, divide_up(dx.channels, kLanes)),
-             backend_.stream(), Plane(w), rows<const uint8_t>(context, what_.argmax),
+             backend_.stream(), Plane<Axis>(w), rows<const uint8_t>(context, what_.argmax),
              rows<const T>(context, dy), rows<T>(context, dx), what_.accumulate);
     });
   }
@@ -245,11 +255,12 @@ class AveragePool : public Operation {
 
   void run(const Context& context) override {
     const Window& w = what_.window;
-    with_lanes<T>(packable(kPack<T>, {what_.input, what_.output}), [&](auto lanes) {
+    const bool packed = packable(kPack<T>, {what_.input, what_.output});
+    with_lanes_and_plane<T>(packed, w, [&]<class Axis>(auto lanes, const Plane<Axis>& plane) {
       constexpr int kLanes = decltype(lanes)::value;
-      launch(average_pool<kLanes, T>, line_grid(w.batch, w.out, divide_up(what_.input.channels, kLanes)),
-             backend_.stream(), Plane(w), rows<const T>(context, what_.input), rows<T>(context, what_.output),
-             share_of(w));
+      launch(average_pool<kLanes, Axis, T>,
+             line_grid(w.batch, w.out, divide_up(what_.input.channels, kLanes)), backend_.stream(), plane,
+             rows<const T>(context, what_.input), rows<T>(context, what_.output));
     });
   }
 
@@ -267,11 +278,11 @@ class AveragePoolBackward : public Operation {
   void run(const Context& context) override {
     const Window& w = what_.window;
     const View &dy = what_.output_gradient, &dx = what_.input_gradient;
-    with_lanes<T>(packable(kPack<T>, {dy, dx}), [&](auto lanes) {
+    const bool packed = packable(kPack<T>, {dy, dx});
+    with_lanes_and_plane<T>(packed, w, [&]<class Axis>(auto lanes, const Plane<Axis>& plane) {
       constexpr int kLanes = decltype(lanes)::value;
-      launch(average_pool_backward<kLanes, T>, line_grid(w.batch, w.in, divide_up(dx.channels, kLanes)),
-             backend_.stream(), Plane(w), rows<const T>(context, dy), rows<T>(context, dx), share_of(w),
-             what_.accumulate);
+      launch(average_pool_backward<kLanes, Axis, T>, line_grid(w.batch, w.in, divide_up(dx.channels, kLanes)),
+             backend_.stream(), plane, rows<const T>(context, dy), rows<T>(context, dx), what_.accumulate);
     });
   }
 
@@ -279,12 +290,6 @@ class AveragePoolBackward : public Operation {
   CudaBackend& backend_;
   step::AveragePoolBackward what_;
 };
-
-void check_window(const Window& w) {
-  if (!w.adaptive) return;
-  throw Error("ERR_GOOGLENET_OPTION",
-              "the cuda backend has no adaptive average pool; use the device \"cpu\"");
-}
 
 }  // namespace
 
@@ -295,11 +300,9 @@ Backend::Made CudaBackend::make(const step::MaxPoolBackward& what) {
   return make_for<MaxPoolBackward>(*this, what);
 }
 Backend::Made CudaBackend::make(const step::AveragePool& what) {
-  check_window(what.window);
   return make_for<AveragePool>(*this, what);
 }
 Backend::Made CudaBackend::make(const step::AveragePoolBackward& what) {
-  check_window(what.window);
   return make_for<AveragePoolBackward>(*this, what);
 }
 

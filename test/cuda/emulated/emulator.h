@@ -18,6 +18,9 @@
 inline uint3 threadIdx, blockIdx;
 inline dim3 blockDim, gridDim;
 using std::isfinite, std::isnan, std::max, std::min;
+inline float rsqrtf(float value) {
+  return 1 / std::sqrt(value);
+}
 
 void __syncthreads();
 

@@ -9,7 +9,7 @@ namespace emulated {
 void check_input(Scene& scene) {
   const graph::Shape shape{scene.integer(1, 11), scene.integer(1, 20), scene.integer(1, 20)};
   const int64_t batch = scene.integer(1, 5), count = batch * shape.count();
-  const bool bytes = scene.coin(), nhwc = scene.coin();
+  const bool bytes = scene.coin(), nhwc = scene.coin(), bgr = scene.coin();
   std::vector<uint8_t> pixels(count);
   std::vector<float> floats(count);
   for (auto& pixel : pixels) pixel = static_cast<uint8_t>(scene.integer(0, 255));
@@ -24,10 +24,12 @@ void check_input(Scene& scene) {
     delivery.scalars.image_shift[c] = static_cast<float>(scene.real(-2, 2));
   }
   const View output = scene.output(batch * shape.pixels(), shape.channels);
-  scene.run(step::Input{output, batch, shape});
+  scene.run(step::Input{output, batch, shape, bgr});
   scene.expect("output", output, [&](int64_t row, int64_t c) -> double {
     const int64_t n = row / shape.pixels(), pixel = row % shape.pixels();
-    const int64_t at = n * shape.count() + (nhwc ? pixel * shape.channels + c : c * shape.pixels() + pixel);
+    const int64_t from = bgr && bytes ? shape.channels - 1 - c : c;
+    const int64_t at =
+        n * shape.count() + (nhwc ? pixel * shape.channels + from : from * shape.pixels() + pixel);
     if (!bytes) return floats[at];
     return static_cast<double>(pixels[at]) * delivery.scalars.image_scale[c] +
            delivery.scalars.image_shift[c];

@@ -21,6 +21,7 @@ constexpr std::pair<const char*, void (*)(Scene&)> kChecks[] = {
     {"batch norm", emulated::check_batch_norm},
     {"batch norm backward", emulated::check_batch_norm_backward},
     {"batch norm inference", emulated::check_batch_norm_inference},
+    {"lrn", emulated::check_lrn},
     {"softmax", emulated::check_softmax},
     {"around products", emulated::check_around_products},
     {"weights", emulated::check_weights},

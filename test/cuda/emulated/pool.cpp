@@ -6,19 +6,36 @@
 namespace emulated {
 namespace {
 
-graph::Window random_window(Scene& scene) {
+/// Channels and sides of the input, at least as long as the window.
+graph::Shape random_input(Scene& scene, int64_t kernel) {
+  const int64_t channels = scene.coin() ? scene.integer(1, 30) : scene.integer(1, 20) * 8;
+  return {channels, scene.integer(kernel, 16), scene.integer(kernel, 16)};
+}
+
+graph::Window random_max_window(Scene& scene) {
   constexpr int64_t kKinds[][3] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {5, 3, 0},
                                    {3, 2, 0}, {7, 7, 0}, {4, 3, 2}};
   const auto& [kernel, stride, padding] = kKinds[scene.integer(0, 6)];
-  graph::Window w;
-  w.batch = scene.integer(1, 3);
-  const int64_t channels = scene.coin() ? scene.integer(1, 30) : scene.integer(1, 20) * 8;
-  w.in = {channels, scene.integer(kernel, 16), scene.integer(kernel, 16)};
-  w.out = {channels, graph::window_output(w.in.height, kernel, stride, padding),
-           graph::window_output(w.in.width, kernel, stride, padding)};
-  w.kernel = kernel;
-  w.stride = stride;
-  w.padding = padding;
+  const graph::Shape in = random_input(scene, kernel);
+  const auto side = scene.coin() ? graph::window_output_ceil : graph::window_output;
+  const graph::Shape out{in.channels, side(in.height, kernel, stride, padding),
+                         side(in.width, kernel, stride, padding)};
+  return {scene.integer(1, 3), in, out, kernel, stride, padding};
+}
+
+graph::Window random_average_window(Scene& scene) {
+  constexpr int64_t kKinds[][2] = {{2, 2}, {5, 3}, {3, 2}, {7, 7}, {1, 1}};
+  const auto& [kernel, stride] = kKinds[scene.integer(0, 4)];
+  const graph::Shape in = random_input(scene, kernel);
+  graph::Window w{scene.integer(1, 3), in, in, kernel, stride, 0};
+  w.adaptive = scene.coin();
+  if (w.adaptive) {
+    w.out.height = scene.integer(1, 9);  // more windows than places, too
+    w.out.width = scene.integer(1, 9);
+  } else {
+    w.out.height = graph::window_output(in.height, kernel, stride, 0);
+    w.out.width = graph::window_output(in.width, kernel, stride, 0);
+  }
   return w;
 }
 
@@ -32,6 +49,26 @@ void each_under(const graph::Window& w, int64_t window, Body body) {
     const int64_t x = ox * w.stride - w.padding + position % w.kernel;
     if (y < 0 || x < 0 || y >= w.in.height || x >= w.in.width) continue;
     body((n * w.in.height + y) * w.in.width + x, position);
+  }
+}
+
+/// Places under a window of an average pool: PyTorch's start_index() and end_index() where it is adaptive.
+std::pair<int64_t, int64_t> places(const graph::Window& w, int64_t window, int64_t in, int64_t out) {
+  if (!w.adaptive) return {window * w.stride, window * w.stride + w.kernel};
+  const double side = static_cast<double>(in) / static_cast<double>(out);
+  return {static_cast<int64_t>(std::floor(static_cast<double>(window) * side + 1e-9)),
+          static_cast<int64_t>(std::ceil(static_cast<double>(window + 1) * side - 1e-9))};
+}
+
+/// Calls body(input row, share of it in the mean) for every input pixel of a window's mean.
+template <class Body>
+void each_in_mean(const graph::Window& w, int64_t window, Body body) {
+  const int64_t n = window / w.out.pixels(), oy = window / w.out.width % w.out.height;
+  const auto [top, bottom] = places(w, oy, w.in.height, w.out.height);
+  const auto [left, right] = places(w, window % w.out.width, w.in.width, w.out.width);
+  const double share = 1.0 / static_cast<double>((bottom - top) * (right - left));
+  for (int64_t y = top; y < bottom; y++) {
+    for (int64_t x = left; x < right; x++) body((n * w.in.height + y) * w.in.width + x, share);
   }
 }
 
@@ -52,7 +89,7 @@ std::vector<double> scatter(const graph::Window& w, Share share) {
 }  // namespace
 
 void check_max_pool(Scene& scene) {
-  const graph::Window w = random_window(scene);
+  const graph::Window w = random_max_window(scene);
   const int64_t in_rows = w.batch * w.in.pixels(), out_rows = w.batch * w.out.pixels();
   if (scene.coin()) {
     const View x = scene.view(in_rows, w.in.channels), y = scene.output(out_rows, w.in.channels);
@@ -103,24 +140,29 @@ void check_max_pool(Scene& scene) {
 }
 
 void check_average_pool(Scene& scene) {
-  const graph::Window w = random_window(scene);
+  const graph::Window w = random_average_window(scene);
   const int64_t in_rows = w.batch * w.in.pixels(), out_rows = w.batch * w.out.pixels();
-  const double share = 1.0 / static_cast<double>(w.kernel * w.kernel);
   if (scene.coin()) {
     const View x = scene.view(in_rows, w.in.channels), y = scene.output(out_rows, w.in.channels);
     scene.run(step::AveragePool{w, x, y});
     scene.expect("output", y, [&](int64_t row, int64_t c) {
       double sum = 0;
-      each_under(w, row, [&](int64_t r, int64_t) { sum += scene.before(x, r, c); });
-      return sum * share;
+      each_in_mean(w, row, [&](int64_t r, double share) { sum += scene.before(x, r, c) * share; });
+      return sum;
     });
   } else {
     const bool accumulate = scene.coin();
     const View dy = scene.view(out_rows, w.in.channels);
     const View dx = accumulate ? scene.view(in_rows, w.in.channels) : scene.output(in_rows, w.in.channels);
     scene.run(step::AveragePoolBackward{w, dy, dx, accumulate});
-    const auto sums =
-        scatter(w, [&](int64_t window, int64_t, int64_t c) { return scene.before(dy, window, c) * share; });
+    std::vector<double> sums(in_rows * w.in.channels);
+    for (int64_t window = 0; window < out_rows; window++) {
+      each_in_mean(w, window, [&](int64_t r, double share) {
+        for (int64_t c = 0; c < w.in.channels; c++) {
+          sums[r * w.in.channels + c] += scene.before(dy, window, c) * share;
+        }
+      });
+    }
     scene.expect("gradient", dx, [&](int64_t row, int64_t c) {
       return (accumulate ? scene.before(dx, row, c) : 0) + sums[row * w.in.channels + c];
     });

@@ -11,10 +11,14 @@ struct Span {
   int begin, end;
 };
 
+/// Windows of one size at even steps. What of them lies beyond an end of the input is not there.
 struct Axis {
   int in, out;  // sides
   int kernel, stride, padding;
 
+  static constexpr Axis of(int64_t in, int64_t out, const graph::Window& w) {
+    return {int(in), int(out), int(w.kernel), int(w.stride), int(w.padding)};
+  }
   /// Inputs under a window.
   constexpr Span under(int window) const {
     const int first = window * stride - padding;
@@ -30,12 +34,23 @@ struct Axis {
   constexpr int position(int window, int input) const { return input + padding - window * stride; }
 };
 
+/// Windows that share the input out, as graph::Window::adaptive has them.
+struct AdaptiveAxis {
+  int in, out;  // sides
+
+  static constexpr AdaptiveAxis of(int64_t in, int64_t out, const graph::Window&) {
+    return {int(in), int(out)};
+  }
+  constexpr Span under(int window) const { return {window * in / out, ((window + 1) * in + out - 1) / out}; }
+  constexpr Span over(int input) const { return {input * out / in, ((input + 1) * out + in - 1) / in}; }
+};
+
 /// Both axes of a graph::Window.
+template <class Axis>
 struct Plane {
   Axis y, x;
   explicit Plane(const graph::Window& w)
-      : y{int(w.in.height), int(w.out.height), int(w.kernel), int(w.stride), int(w.padding)},
-        x{int(w.in.width), int(w.out.width), int(w.kernel), int(w.stride), int(w.padding)} {}
+      : y(Axis::of(w.in.height, w.out.height, w)), x(Axis::of(w.in.width, w.out.width, w)) {}
 };
 
 }  // namespace googlenet::backends::cuda
