@@ -4,6 +4,7 @@
  *   npm run bench:gpu                                   all of it; an hour, most of it torch.compile
  *   npm run bench:gpu -- --quick                        what matters most, in about 8 minutes
  *   npm run bench:gpu -- training --batch 256 --precision bf16 --rounds 5 --seconds 2
+ *   npm run bench:gpu -- loader                         pictures decoded by nvJPEG, beside the CPU and torchvision
  *   npm run bench:gpu -- --no-compiled --no-peers       less of it
  *   npm run bench:gpu -- --tflops 312 --tbps 2          a card's own limits, for the shares; those of H100 and H200 are known
  *
@@ -20,9 +21,10 @@ import { cardPeaks, peaksIn } from '../dist/lib/peaks.js'
 import { planCost, updateCost } from '../dist/lib/planCost.js'
 import { CardMonitor, findCard } from './card.mjs'
 import { Contestant } from './contestant.mjs'
+import { benchDecoders } from './loader.mjs'
 import { describeMachine, median, print, save } from './report.mjs'
 
-const TASKS = ['inference', 'training']
+const TASKS = ['inference', 'training', 'loader']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -74,7 +76,13 @@ const peaks = {
 }
 const arePeaksKnown = peaks.flops !== undefined && peaks.bandwidth !== undefined
 const limits = arePeaksKnown && { tflops: peaks.flops / 1e12, tbps: peaks.bandwidth / 1e12 }
-const report = { machine: { ...describeMachine(), card, limits }, versions: {}, cases: [], failures: [] }
+const report = {
+  machine: { ...describeMachine(), card, limits },
+  versions: {},
+  cases: [],
+  loader: [],
+  failures: [],
+}
 const monitor = new CardMonitor()
 
 /** A Python that has torch, with a card unless the benchmark itself is being tried. */
@@ -234,6 +242,7 @@ function printReport() {
       cell(best('compiled')),
     ]
   })
+  if (rows.length === 0) return
   print(
     [
       'images a second',
@@ -249,11 +258,29 @@ function printReport() {
   )
 }
 
+/** Pictures that are decoded on the card; one that cannot be used for it is named, and the rest goes on. */
+async function measureLoader() {
+  console.log('loader: random crops of 224 x 224 of photographs of 500 x 375')
+  try {
+    report.loader = await benchDecoders({ decoder: values.device, python, seconds, rounds })
+    for (const { label, imagesPerSecond } of report.loader) {
+      console.log(`  ${label}: ${imagesPerSecond.toFixed(0)} images/s`)
+    }
+  } catch (error) {
+    fail(`loader: ${error.message}`)
+  }
+  save(report, card.name)
+}
+
 /** Training and batch 256 first. */
 const weight = ({ task, batch }) =>
   (batch === 256 ? 0 : batch === 1 ? 1 : 2) + (task === 'training' ? 0 : 0.5)
 const cases = precisions
-  .flatMap((precision) => tasks.flatMap((task) => batches[task].map((batch) => ({ task, batch, precision }))))
+  .flatMap((precision) =>
+    tasks
+      .filter((task) => task !== 'loader')
+      .flatMap((task) => batches[task].map((batch) => ({ task, batch, precision }))),
+  )
   .toSorted((a, b) => weight(a) - weight(b))
 
 // Whatever is at work when the time is over would hold the run up: torch.compile takes minutes.
@@ -267,10 +294,11 @@ function finish() {
   monitor.stop()
   printReport()
   console.log(`written to ${save(report, card.name)}`)
-  process.exit(report.cases.length > 0 ? 0 : 1)
+  process.exit(report.cases.length + report.loader.length > 0 ? 0 : 1)
 }
 
 for (const work of cases) await measure(work, peersOf(work, false))
+if (tasks.includes('loader')) await measureLoader()
 if (python && !values['no-compiled']) {
   for (const work of cases) await measure(work, peersOf(work, true))
 }

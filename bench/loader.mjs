@@ -6,7 +6,7 @@
  *   GOOGLENET_PEER_PYTHON=.../python node bench/loader.mjs   beside its peers
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { batches, openDataSet, pack } from '../dist/lib/index.js'
@@ -43,8 +43,8 @@ async function packed(folder) {
 }
 
 /** Images a second over at least that many seconds, after the first batch. */
-async function measureOurs(source, threads, seconds, quality = 'accurate') {
-  const options = { batchSize: BATCH, imageSize: 224, threads, quality, training: { seed: 1, epoch: 0 } }
+async function measureOurs(source, threads, seconds, decode = {}) {
+  const options = { batchSize: BATCH, imageSize: 224, threads, ...decode, training: { seed: 1, epoch: 0 } }
   let started
   let images = 0
   for await (const batch of batches(endless(source), options)) {
@@ -83,7 +83,7 @@ export async function benchLoader({ python, seconds = 2 } = {}) {
     const rates = Object.fromEntries(['ours', 'fast', 'packed', ...names].map((name) => [name, []]))
     for (let round = 0; round < ROUNDS; round++) {
       rates.ours.push(await measureOurs(photographs, threads, seconds))
-      rates.fast.push(await measureOurs(photographs, threads, seconds, 'fast'))
+      rates.fast.push(await measureOurs(photographs, threads, seconds, { quality: 'fast' }))
       rates.packed.push(await measureOurs(shards, threads, seconds))
       for (const name of names) rates[name].push(await peer.run(name, seconds))
     }
@@ -96,6 +96,38 @@ export async function benchLoader({ python, seconds = 2 } = {}) {
   peer?.end()
   rmSync(folder, { recursive: true })
   return rows
+}
+
+/**
+ * Decoding on a GPU beside decoding on the CPU, turn by turn, and beside torchvision's on the same card.
+ *
+ * @param {{ decoder: string, python?: string, seconds?: number, rounds?: number }} options The GPU as `decoder` names it.
+ * @returns {Promise<{ label: string, imagesPerSecond: number, rates: number[] }[]>}
+ */
+export async function benchDecoders({ decoder, python, seconds = 2, rounds = ROUNDS }) {
+  const cores = availableParallelism()
+  const ours = (label, threads, decode) => ({
+    label: `${label}, ${threads} threads`,
+    rates: [],
+    run: () => measureOurs(photographs, threads, seconds, decode),
+  })
+  const entries = [ours('cpu', cores, {})]
+  // Threads wait for the card most of their time.
+  for (const threads of [cores, 4 * cores]) entries.push(ours(decoder, threads, { decoder }))
+  const peer = python && new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`])
+  if (peer) {
+    try {
+      await peer.prepare('card', { peer: 'torchvision on the card', threads: 1, files })
+      entries.push({ label: `torchvision, ${decoder}`, rates: [], run: () => peer.run('card', seconds) })
+    } catch (error) {
+      console.log(error.message)
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { rates, run } of entries) rates.push(await run())
+  }
+  peer?.end()
+  return entries.map(({ label, rates }) => ({ label, imagesPerSecond: median(rates), rates }))
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -4,6 +4,7 @@ workers.
 
 torchvision: decode_jpeg, RandomResizedCrop with antialias, RandomHorizontalFlip.
 opencv: imdecode, the same crops, resize by INTER_AREA (what FFCV does), flip.
+torchvision on the card: decode_jpeg of a batch on the GPU, the same crops there.
 """
 
 import sys
@@ -56,6 +57,19 @@ def crop_of(height, width):
     return 0, 0, height, width
 
 
+def on_card(files):
+    """Batches of the files again and again, decoded by nvJPEG; returns the work of one."""
+    encoded = [files[i % len(files)] for i in range(BATCH)]
+
+    def work():
+        pictures = decode_jpeg([read_file(file) for file in encoded], mode=ImageReadMode.RGB, device="cuda")
+        torch.stack([augment(picture) for picture in pictures])
+        torch.cuda.synchronize()
+        return BATCH
+
+    return work
+
+
 peers = {"torchvision": by_torchvision, "opencv": by_opencv}
 
 
@@ -73,6 +87,10 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def prepare(case):
+    if case["peer"] == "torchvision on the card":
+        work = on_card(case["files"])
+        work()
+        return work
     if case["peer"] == "opencv" and cv2 is None:
         raise ImportError("opencv-python is not installed")
     pictures = Pictures(peers[case["peer"]], case["files"], 1 << 30)
