@@ -21,8 +21,9 @@ if (!model || !pictures || !out) {
 
 const data = await ImageFolder.open(pictures, { split: { validation: 0.2 }, seed: 1 })
 const trained = await GoogLeNet.open(model)
-const { channels, imageSize, reduction4d, aux } = trained.options
-const net = await GoogLeNet.create({ classes: data.classes, channels, imageSize, reduction4d, aux, seed: 1 })
+const { variant, channels, imageSize, reduction4d, aux } = trained.options
+const same = { variant, channels, imageSize, reduction4d, aux }
+const net = await GoogLeNet.create({ ...same, classes: data.classes, seed: 1 })
 
 // The layers whose size is the number of classes; all others fit as they are.
 const classifiers = ['fc.', 'aux_fc1.fc.3.', 'aux_fc2.fc.3.']

@@ -23,6 +23,7 @@ import {
 import { CallQueue } from './queue.js'
 import { checkStepOptions, type TrainStepOptions } from './steps.js'
 import { checkStateDict, compareStateDict, type Snapshot, type StateDict, type Tensor } from './tensors.js'
+import { checkVariant, optionsOfFile } from './weights/detect.js'
 import { findModelFile, readModelFile, writeWeightsFile } from './weights/modelFile.js'
 
 /** Which copy of the trained values: the weights, or their running average. */
@@ -71,7 +72,7 @@ export class GoogLeNet {
   }
 
   /**
-   * A network with PyTorch's initial weights, drawn from the seed.
+   * A network with initial weights as its variant's source has them (`seed`: PyTorch's), drawn from the seed.
    *
    * @throws ERR_GOOGLENET_OPTION, ERR_GOOGLENET_DEVICE, ERR_GOOGLENET_PRECISION, ERR_GOOGLENET_MEMORY.
    */
@@ -81,20 +82,16 @@ export class GoogLeNet {
 
   /**
    * The network of a file written by `save`, or of a checkpoint with all of its training state: a file, or a
-   * run's folder, whose best weights are taken. What the network is comes from the file.
+   * run's folder, whose best weights are taken. What the network is comes from the file. Of a state dict from
+   * elsewhere (torchvision's, Caffe's, the listing's) it comes from names and shapes: classes have numbers as labels
+   * then, and images the usual size.
    *
    * @throws ERR_GOOGLENET_WEIGHTS_FORMAT and the others of `create` and `load`.
    */
   static async open(path: string, options: RunOptions = {}): Promise<GoogLeNet> {
     const runOptions = checkRunOptions(options)
     const file = await readModelFile(await findModelFile(path))
-    if (file.options === undefined) {
-      throw new GoogLeNetError(
-        'ERR_GOOGLENET_WEIGHTS_FORMAT',
-        `${path} holds weights without the options of their network; create one and load() them`,
-      )
-    }
-    const net = await GoogLeNet.#start({ ...file.options, ...runOptions })
+    const net = await GoogLeNet.#start({ ...optionsOfFile(path, file), ...runOptions })
     try {
       if (file.kind === 'checkpoint') await net.restore(file.snapshot)
       else await net.loadStateDict(file.weights)
@@ -180,27 +177,45 @@ export class GoogLeNet {
     return names
   }
 
-  /** Loads the weights of a safetensors file: `save`'s, PyTorch's or a checkpoint's. Throws as `loadStateDict`. */
+  /**
+   * Loads the weights of a safetensors file: `save`'s, PyTorch's or a checkpoint's; for the variants `torchvision` and
+   * `paper` also files with the names of their sources (`conv1.conv.weight`, `conv1/7x7_s2_w_0`). Of these the
+   * auxiliary heads may be absent, which then stay as they are, or be there without use: `missing` and `unexpected`
+   * name them. Otherwise throws as `loadStateDict`, and for a file of another variant
+   * ERR_GOOGLENET_WEIGHTS_UNEXPECTED.
+   */
   async load(
     path: string,
     options: { strict?: boolean } = {},
   ): Promise<{ missing: string[]; unexpected: string[] }> {
     this.#checkUsable()
+    const { strict = true } = options
     const file = await readModelFile(await findModelFile(path))
-    return this.loadStateDict(file.kind === 'checkpoint' ? file.snapshot.weights : file.weights, options)
+    const weights = file.kind === 'checkpoint' ? file.snapshot.weights : file.weights
+    if (!strict) return this.loadStateDict(weights, { strict })
+    checkVariant(path, weights, this.options.variant)
+    if (file.kind === 'checkpoint' || !file.source) return this.loadStateDict(weights)
+    checkStateDict(weights, this.#parameters, { optional: isAuxiliary })
+    return this.loadStateDict(weights, { strict: false })
   }
 
   /**
-   * Writes the weights as a safetensors file that PyTorch loads strictly and `open` opens.
+   * Writes the weights as a safetensors file that PyTorch loads strictly and `open` opens. With `names: 'source'` the
+   * tensors are called as where the variant comes from: torchvision's googlenet loads the file, or Caffe's names.
    *
    * @throws ERR_GOOGLENET_IO; what was at `path` stays then.
    */
-  async save(path: string, options: { weights?: WeightsChoice } = {}): Promise<void> {
+  async save(
+    path: string,
+    options: { weights?: WeightsChoice; names?: 'own' | 'source' } = {},
+  ): Promise<void> {
     const choice = checkWeights(options.weights)
+    const names = checkChoice('names', options.names ?? 'own', ['own', 'source'])
     const file = await this.#call('save', async (native) => ({
       options: this.options,
       weights: await getTensors(native, choice),
       batches: native.getCounters().batches,
+      names,
     }))
     await writeWeightsFile(path, file)
   }
@@ -377,6 +392,9 @@ export class GoogLeNet {
     }
   }
 }
+
+/** Whether a tensor belongs to one of the auxiliary heads. */
+const isAuxiliary = (name: string): boolean => name.startsWith('aux_fc')
 
 function checkWeights(weights: WeightsChoice | undefined): WeightsChoice {
   return checkChoice('weights', weights ?? 'weights', ['weights', 'average'])

@@ -3,7 +3,8 @@ import type { NetworkDefinition, Precision } from '../binding.js'
 import { cacheFolder } from './cacheFolder.js'
 import { checkBoolean, checkChoice, checkNumber, shown } from './checks.js'
 import { GoogLeNetError } from './errors.js'
-import { type Variant, variants } from './models/variants.js'
+import type { VariantOptions } from './models/body.js'
+import { type Variant, variantNames, variants } from './models/variants.js'
 
 /** `cuda` is the first GPU, `cuda:1` the second. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
@@ -27,6 +28,10 @@ export interface RunOptions {
 }
 
 export interface CreateOptions extends RunOptions {
+  /**
+   * `seed`, the default: BatchNorm after every convolution, as PyTorch code usually has it. `paper`: BVLC Caffe's
+   * bvlc_googlenet, with LRN. `torchvision`: torchvision's googlenet.
+   */
   variant?: Variant
   /** How many, or their names, which become the labels. 1000 by default. */
   classes?: number | readonly string[]
@@ -34,27 +39,23 @@ export interface CreateOptions extends RunOptions {
   channels?: number
   /** Height and width of the images, 64 or more; 224 by default. */
   imageSize?: number
-  /** Width of the reduction before 4d's 3x3 convolution: 114 by default, 144 in the paper. */
+  /** Width of the reduction before 4d's 3x3 convolution: 144 by default as in the paper, 114 in `seed`. */
   reduction4d?: number
   /** Whether there are auxiliary heads; there are by default. */
   aux?: boolean
-  /** Share of values dropped in the auxiliary heads while training; 0.5 by default. */
+  /** Share of values dropped in the auxiliary heads while training; 0.5 by default in `seed`, 0.7 in the others. */
   auxDropout?: number
+  /** The same before the classifier; 0 by default in `seed`, 0.4 in `paper`, 0.2 in `torchvision`. */
+  dropout?: number
   /** Of the initial weights and of dropout; 0 by default. */
   seed?: number
 }
 
 /** What defines a network, whatever it runs on: kept in its files. */
-export interface ModelOptions {
+export interface ModelOptions extends Readonly<VariantOptions> {
   readonly variant: Variant
-  readonly classes: number
   /** One for each class: the names given, or its number. */
   readonly labels: readonly string[]
-  readonly channels: number
-  readonly imageSize: number
-  readonly reduction4d: number
-  readonly aux: boolean
-  readonly auxDropout: number
   readonly seed: number
 }
 
@@ -82,16 +83,23 @@ export function checkModelOptions(options: CreateOptions): ModelOptions {
   }
   const { classes = 1000 } = options
   const labels = typeof classes === 'number' ? numberedLabels(classes) : namedLabels(classes)
+  const variant = checkChoice('variant', options.variant ?? 'seed', variantNames)
+  const { defaults } = variants[variant]
   return {
-    variant: checkChoice('variant', options.variant ?? 'seed', Object.keys(variants) as Variant[]),
+    variant,
     classes: labels.length,
     labels,
     // The upper bounds are far from any use; they keep a slip from taking the machine's memory.
     channels: checkNumber('channels', options.channels ?? 3, { min: 1, max: 1024, whole: true }),
     imageSize: checkImageSize(options.imageSize ?? 224),
-    reduction4d: checkNumber('reduction4d', options.reduction4d ?? 114, { min: 1, max: 4096, whole: true }),
+    reduction4d: checkNumber('reduction4d', options.reduction4d ?? defaults.reduction4d, {
+      min: 1,
+      max: 4096,
+      whole: true,
+    }),
     aux: checkBoolean('aux', options.aux ?? true),
-    auxDropout: checkNumber('auxDropout', options.auxDropout ?? 0.5, { min: 0, below: 1 }),
+    auxDropout: checkNumber('auxDropout', options.auxDropout ?? defaults.auxDropout, { min: 0, below: 1 }),
+    dropout: checkNumber('dropout', options.dropout ?? defaults.dropout, { min: 0, below: 1 }),
     seed: checkNumber('seed', options.seed ?? 0, { min: 0, whole: true }),
   }
 }
@@ -116,7 +124,7 @@ export function checkRunOptions(options: RunOptions): Required<RunOptions> {
 
 /** @throws ERR_GOOGLENET_OPTION, ERR_GOOGLENET_SHAPE for what only the layers know. */
 export function defineNetwork(options: ModelOptions): NetworkDefinition {
-  return variants[options.variant](options)
+  return variants[options.variant].define(options)
 }
 
 const classRange = { min: 1, max: 100_000, whole: true }

@@ -72,15 +72,18 @@ export function compareStateDict(
 }
 
 /**
- * As compareStateDict, and every name must match.
+ * As compareStateDict, and every name must match but the optional ones, which may be missing or unexpected.
  *
  * @throws ERR_GOOGLENET_WEIGHTS_MISSING, ERR_GOOGLENET_WEIGHTS_UNEXPECTED.
  */
 export function checkStateDict(
   dict: StateDict,
   expected: readonly TensorDescription[],
+  { optional = () => false }: { optional?: (name: string) => boolean } = {},
 ): { missing: string[]; unexpected: string[] } {
-  const { missing, unexpected } = compareStateDict(dict, expected)
+  const names = compareStateDict(dict, expected)
+  const missing = names.missing.filter((name) => !optional(name))
+  const unexpected = names.unexpected.filter((name) => !optional(name))
   if (missing.length > 0) {
     throw new GoogLeNetError(
       'ERR_GOOGLENET_WEIGHTS_MISSING',
@@ -93,7 +96,7 @@ export function checkStateDict(
       `the state dict holds ${unexpected.length} tensors that the network does not have: ${listed(unexpected)}`,
     )
   }
-  return { missing, unexpected }
+  return names
 }
 
 function listed(names: readonly string[]): string {

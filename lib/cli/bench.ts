@@ -2,11 +2,12 @@ import type { Command } from 'commander'
 import type { Precision } from '../../binding.js'
 import { checkChoice } from '../checks.js'
 import { GoogLeNetError } from '../errors.js'
+import { type Variant, variantNames } from '../models/variants.js'
 import type { GoogLeNet } from '../network.js'
 import { checkNotAborted } from '../queue.js'
 import { rate } from '../report/format.js'
 import { table } from '../table.js'
-import { number, numbers, whole } from './arguments.js'
+import { number, numbers, variantHelp, whole } from './arguments.js'
 import { openProgress } from './display.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
@@ -15,6 +16,7 @@ import { type PeakFlags, type Profiled, printProfile, profileNetwork } from './p
 interface Flags extends PeakFlags {
   batchSize: number[]
   precision?: string
+  variant?: Variant
   imageSize: number
   seconds: number
   device: 'auto'
@@ -45,6 +47,7 @@ export function addBench(program: Command): void {
       [1, 32],
     )
     .option('--precision <list>', 'fp32, bf16, fp16; those that the machine has when left out')
+    .option('--variant <name>', variantHelp)
     .option('--image-size <pixels>', 'height and width of the images', whole('--image-size', 64), 224)
     .option('--seconds <s>', 'for each measurement, at least', number('--seconds', { min: 0 }), 3)
     .option('--device <name>', 'auto, cpu, cuda or cuda:<number>', 'auto')
@@ -82,6 +85,7 @@ async function bench(flags: Flags): Promise<void> {
   }
   const { GoogLeNet } = await import('../network.js')
   const { imageSize, device, threads } = flags
+  const variant = checkChoice('--variant', flags.variant ?? 'seed', variantNames)
   const measured: Measurement[] = []
   const profiles: Profiled[] = []
   const works = flags.mode
@@ -95,7 +99,7 @@ async function bench(flags: Flags): Promise<void> {
   await interruptible(async (signal) => {
     for (const [done, precision] of precisions.entries()) {
       try {
-        using net = await GoogLeNet.create({ imageSize, precision, device, threads })
+        using net = await GoogLeNet.create({ imageSize, precision, device, threads, variant })
         for (const work of works) {
           for (const batchSize of flags.batchSize) {
             progress.update(`${work}, ${precision}, batch ${batchSize}`, done, precisions.length, '')
@@ -115,14 +119,14 @@ async function bench(flags: Flags): Promise<void> {
       }
     }
   }).finally(() => progress.clear())
-  if (flags.json) return printJson({ imageSize, ...(flags.profile ? { profiles } : { measured }) })
+  if (flags.json) return printJson({ variant, imageSize, ...(flags.profile ? { profiles } : { measured }) })
   const rows = measured.map((one) => [
     one.work,
     one.precision,
     String(one.batchSize),
     rate(one.imagesPerSecond),
   ])
-  print(`GoogLeNet, images of ${imageSize} x ${imageSize}, 1000 classes\n`)
+  print(`GoogLeNet, variant ${variant}, images of ${imageSize} x ${imageSize}, 1000 classes\n`)
   if (flags.profile) {
     for (const profiled of profiles) printProfile(profiled, flags.layers ?? false)
     return

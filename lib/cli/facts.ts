@@ -37,7 +37,7 @@ function cardFacts(device: Device, { cards, libraries }: CudaReport): Facts {
 
 /** What defines a network, for the report. */
 export function networkFacts(net: GoogLeNet): Facts {
-  const { variant, labels, channels, imageSize, reduction4d, aux, auxDropout, seed } = net.options
+  const { variant, labels, channels, imageSize, reduction4d, aux, auxDropout, dropout, seed } = net.options
   return [
     ['variant', variant],
     ['parameters', count(net.summary().parameters)],
@@ -45,6 +45,7 @@ export function networkFacts(net: GoogLeNet): Facts {
     ['images', `${channels} x ${imageSize} x ${imageSize}`],
     ['4d reduction', String(reduction4d)],
     ['auxiliary heads', aux ? `yes, dropout ${auxDropout}` : 'no'],
+    ...(dropout > 0 ? [['dropout', String(dropout)] as const] : []),
     ['seed', String(seed)],
   ]
 }

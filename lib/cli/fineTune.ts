@@ -1,7 +1,8 @@
 import { GoogLeNetError } from '../errors.js'
 import type { GoogLeNet } from '../network.js'
 import { sameShape } from '../tensors.js'
-import { findModelFile, readModelFile } from '../weights/modelFile.js'
+import { checkVariant } from '../weights/detect.js'
+import type { ModelFile } from '../weights/modelFile.js'
 
 /** The last layer of each head: the ones whose size is the number of classes. */
 const classifiers = ['fc.', 'aux_fc1.fc.3.', 'aux_fc2.fc.3.']
@@ -11,11 +12,12 @@ const classifiers = ['fc.', 'aux_fc1.fc.3.', 'aux_fc2.fc.3.']
  * head keeps its initial weights. The other's auxiliary heads may be absent.
  *
  * @returns what kept its initial weights, by layer.
- * @throws ERR_GOOGLENET_WEIGHTS_FORMAT, ERR_GOOGLENET_SHAPE for a network of other widths.
+ * @throws ERR_GOOGLENET_WEIGHTS_FORMAT, ERR_GOOGLENET_WEIGHTS_UNEXPECTED for another variant's weights,
+ * ERR_GOOGLENET_SHAPE for a network of other widths.
  */
-export async function loadForFineTuning(net: GoogLeNet, path: string): Promise<string[]> {
-  const file = await readModelFile(await findModelFile(path))
+export async function loadForFineTuning(net: GoogLeNet, path: string, file: ModelFile): Promise<string[]> {
   const weights = file.kind === 'checkpoint' ? file.snapshot.weights : file.weights
+  checkVariant(path, weights, net.options.variant)
   const own = await net.stateDict()
   const otherClasses =
     file.options !== undefined && file.options.labels.join('\n') !== net.options.labels.join('\n')

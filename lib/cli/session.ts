@@ -107,11 +107,13 @@ export async function writeReport(
   { evaluated, ...report }: Written,
 ): Promise<void> {
   const filters = (await net.stateDict()).get('stem_conv.0.weight')
+  const { defineNetwork } = await import('../options.js')
+  const { bgr = false } = defineNetwork(net.options).input
   const page = renderReport({
     ...report,
     written: new Date(),
     ...(evaluated ? { evaluation: evaluated, pictures: await mistakePictures(evaluated) } : {}),
-    ...(filters ? { filters } : {}),
+    ...(filters ? { filters: { ...filters, bgr } } : {}),
     environment: await environmentFacts(net),
   })
   await writeFileAtomic(path, page)

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { GoogLeNetError } from '../errors.js'
 import type { ModelOptions } from '../options.js'
 import { addNetworkOptions, type NetworkFlags, networkOptions, whole } from './arguments.js'
 import { print, printJson } from './output.js'
@@ -22,7 +21,7 @@ export function addSummary(program: Command): void {
       `
 Examples:
   googlenet summary
-  googlenet summary --reduction4d 144 --no-aux
+  googlenet summary --variant paper --no-aux
   googlenet summary run/`,
     )
     .action(summary)
@@ -42,10 +41,6 @@ async function optionsFrom(flags: Flags): Promise<ModelOptions> {
 
 async function optionsOf(model: string): Promise<ModelOptions> {
   const { findModelFile, readModelFile } = await import('../weights/modelFile.js')
-  const { options } = await readModelFile(await findModelFile(model))
-  if (options) return options
-  throw new GoogLeNetError(
-    'ERR_GOOGLENET_WEIGHTS_FORMAT',
-    `${model} does not say what network its weights are of`,
-  )
+  const { optionsOfFile } = await import('../weights/detect.js')
+  return optionsOfFile(model, await readModelFile(await findModelFile(model)))
 }

@@ -30,7 +30,10 @@ export function addTrain(program: Command): void {
     .option('--data <path>', 'the same, as an option')
     .option('--out <folder>', 'the run folder: checkpoints, best weights, report.html', 'run')
     .option('--resume', 'go on with the run in the folder, from its last checkpoint')
-    .option('--from <weights>', 'begin with trained weights (fine-tuning); the classes may differ')
+    .option(
+      '--from <weights>',
+      'begin with trained weights (fine-tuning), of their variant; the classes may differ',
+    )
   addOptimizerOptions(command)
   addPictureOptions(command)
   addSourceOptions(command.optionsGroup('Data:'))
@@ -107,10 +110,17 @@ async function startNetwork(flags: TrainFlags, classes: readonly string[]): Prom
     return GoogLeNet.open(await lastCheckpoint(flags.out), deviceOptions(flags))
   }
   const { seed, from } = flags
-  const net = await GoogLeNet.create({ classes, seed, ...networkOptions(flags), ...deviceOptions(flags) })
-  if (!from) return net
+  const options = { classes, seed, ...networkOptions(flags), ...deviceOptions(flags) }
+  if (!from) return GoogLeNet.create(options)
+  const { findModelFile, readModelFile } = await import('../weights/modelFile.js')
+  const { optionsOfFile } = await import('../weights/detect.js')
+  const file = await readModelFile(await findModelFile(from))
+  const net = await GoogLeNet.create({
+    ...pick(optionsOfFile(from, file), 'variant', 'reduction4d'),
+    ...options,
+  })
   try {
-    const fresh = await loadForFineTuning(net, from)
+    const fresh = await loadForFineTuning(net, from, file)
     const leftOut = fresh.length > 0 ? `; not taken over: ${fresh.join(', ')}` : ''
     process.stderr.write(`Beginning with the weights of ${from}${leftOut}\n`)
     return net

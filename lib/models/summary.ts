@@ -2,11 +2,11 @@ import type { LayerDefinition, NetworkDefinition } from '../../binding.js'
 import { table } from '../table.js'
 import { elementCount } from '../tensors.js'
 import { naiveInception } from './blocks.js'
+import type { VariantOptions } from './body.js'
 import { alexNet, vgg16 } from './comparisons.js'
 import type { Kind } from './layer.js'
-import type { SeedOptions } from './seed.js'
 import { inputsOf, type TracedLayer, trace } from './shapes.js'
-import { type Variant, variants } from './variants.js'
+import { type Variant, variantNames, variants } from './variants.js'
 
 /** Trained values, and multiply-accumulates for one image. */
 export interface Cost {
@@ -36,9 +36,9 @@ export interface Summary extends Cost {
 }
 
 /** Counts a network from its definition: every layer, the totals, and others to compare it with. */
-export function summarize(options: SeedOptions & { variant: Variant }): Summary {
+export function summarize(options: VariantOptions & { variant: Variant }): Summary {
   const { variant, classes, channels, imageSize } = options
-  const define = variants[variant]
+  const { define } = variants[variant]
   const definition = define(options)
   const layers = trace(definition)
   return {
@@ -53,6 +53,7 @@ export function summarize(options: SeedOptions & { variant: Variant }): Summary 
         name: 'the same with naive inception modules (no 1x1 reductions)',
         ...costOf(define(options, naiveInception)),
       },
+      ...variantNames.filter((other) => other !== variant).map(compareVariant),
       { name: 'AlexNet (3x224x224, 1000 classes)', ...costOf(alexNet()) },
       { name: 'VGG-16 (3x224x224, 1000 classes)', ...costOf(vgg16()) },
     ],
@@ -117,6 +118,16 @@ function cost(layers: readonly TracedLayer[]): Cost {
 
 function costOf(definition: NetworkDefinition): Cost {
   return cost(trace(definition))
+}
+
+/** A variant without its auxiliary heads, on ImageNet. */
+function compareVariant(variant: Variant): { name: string } & Cost {
+  const { define, defaults } = variants[variant]
+  const definition = define({ ...defaults, classes: 1000, channels: 3, imageSize: 224, aux: false })
+  return {
+    name: `the variant ${variant} (3x224x224, 1000 classes, the main head alone)`,
+    ...costOf(definition),
+  }
 }
 
 /** The layers on the way from the images to one of them. */

@@ -1,6 +1,23 @@
+import type { NetworkDefinition } from '../../binding.js'
+import type { InceptionModule } from './blocks.js'
+import type { VariantOptions } from './body.js'
+import { paper } from './paper.js'
 import { seed } from './seed.js'
+import { torchvision } from './torchvision.js'
 
-/** The networks that can be created, each a function from options to a definition. */
-export const variants = { seed }
+export type Variant = 'seed' | 'paper' | 'torchvision'
 
-export type Variant = keyof typeof variants
+interface VariantRules {
+  define(options: VariantOptions, module?: InceptionModule): NetworkDefinition
+  /** What options are when they are not given. */
+  defaults: Pick<VariantOptions, 'reduction4d' | 'auxDropout' | 'dropout'>
+}
+
+/** The networks that can be created. */
+export const variants: Readonly<Record<Variant, VariantRules>> = {
+  seed: { define: seed, defaults: { reduction4d: 114, auxDropout: 0.5, dropout: 0 } },
+  paper: { define: paper, defaults: { reduction4d: 144, auxDropout: 0.7, dropout: 0.4 } },
+  torchvision: { define: torchvision, defaults: { reduction4d: 144, auxDropout: 0.7, dropout: 0.2 } },
+}
+
+export const variantNames = Object.keys(variants) as Variant[]

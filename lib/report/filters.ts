@@ -4,6 +4,8 @@ import type { Pixels } from './png.js'
 export interface FilterBank {
   shape: readonly number[]
   data: Float32Array
+  /** Of 3 input channels: their order is blue, green, red. */
+  bgr?: boolean
 }
 
 /**
@@ -11,7 +13,7 @@ export interface FilterBank {
  * pixel between tiles. Each filter is stretched over the whole range, with grey where its weight is zero. Filters
  * of 3 input channels are drawn in colour, others as the mean over their channels.
  */
-export function drawFilters({ shape, data }: FilterBank, columns = 8): Pixels {
+export function drawFilters({ shape, data, bgr = false }: FilterBank, columns = 8): Pixels {
   const [filters, inputs, rows, width] = shape as [number, number, number, number]
   const tilesDown = Math.ceil(filters / columns)
   const picture: Pixels = {
@@ -24,7 +26,9 @@ export function drawFilters({ shape, data }: FilterBank, columns = 8): Pixels {
   for (let filter = 0; filter < filters; filter++) {
     const weights = data.subarray(filter * inputs * plane, (filter + 1) * inputs * plane)
     const colours =
-      inputs === 3 ? [0, 1, 2].map((channel) => planeOf(weights, channel, plane)) : [mean(weights, plane)]
+      inputs === 3
+        ? [0, 1, 2].map((colour) => planeOf(weights, bgr ? 2 - colour : colour, plane))
+        : [mean(weights, plane)]
     const largest = Math.max(Number.MIN_VALUE, ...colours.flatMap((colour) => Array.from(colour, Math.abs)))
     const left = (filter % columns) * (width + 1)
     const top = Math.floor(filter / columns) * (rows + 1)

@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkNumber } from '../checks.js'
 import { GoogLeNetError } from '../errors.js'
+import type { Variant } from '../models/variants.js'
 import { checkModelOptions, type ModelOptions } from '../options.js'
 import { type Counters, isBatchCount, type Snapshot, type StateDict, type Tensor } from '../tensors.js'
 import { type FileTensor, readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
+import { fromSourceNames, sourceOf, toSourceNames } from './sourceNames.js'
 
 /**
  * What a file of this package holds. `weights` is what `save` writes and PyTorch reads: a state dict, with the
@@ -15,7 +17,10 @@ export type ModelFile = WeightsFile | CheckpointFile
 export interface WeightsFile {
   kind: 'weights'
   options?: ModelOptions
+  /** Under our names. */
   weights: StateDict
+  /** The variant whose source's names the file has: torchvision's, or Caffe's (`paper`). */
+  source?: Variant
 }
 
 export interface CheckpointFile {
@@ -59,7 +64,13 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   const metadata = readMetadata(path, file)
   const tensors = floatTensors(path, file)
   if (![...tensors.keys()].some((name) => name.startsWith('weights.'))) {
-    return { kind: 'weights', ...(metadata ? { options: metadata.options } : {}), weights: tensors }
+    const source = sourceOf(tensors)
+    return {
+      kind: 'weights',
+      ...(metadata ? { options: metadata.options } : {}),
+      weights: source ? fromSourceNames(tensors, source) : tensors,
+      ...(source && { source }),
+    }
   }
   if (metadata?.counters === undefined) throw wrong(path, 'it holds a checkpoint without its counters')
   const { options, counters, training } = metadata
@@ -74,13 +85,14 @@ export async function readModelFile(path: string): Promise<ModelFile> {
 }
 
 /**
- * Writes a state dict that PyTorch loads strictly: with `batches` as the count of each BatchNorm.
+ * Writes a state dict that PyTorch loads strictly: with `batches` as the count of each BatchNorm, and under the
+ * names of the variant's source if these are asked for.
  *
  * @throws ERR_GOOGLENET_IO; what was at `path` stays then.
  */
 export async function writeWeightsFile(
   path: string,
-  file: { options: ModelOptions; weights: StateDict; batches: number },
+  file: { options: ModelOptions; weights: StateDict; batches: number; names?: 'own' | 'source' },
 ): Promise<void> {
   const tensors = new Map<string, FileTensor>(file.weights)
   for (const name of file.weights.keys()) {
@@ -88,7 +100,8 @@ export async function writeWeightsFile(
     const count = { shape: [], data: BigInt64Array.of(BigInt(file.batches)) }
     tensors.set(name.replace(/running_mean$/, 'num_batches_tracked'), count)
   }
-  await writeSafetensors(path, tensors, encodeMetadata({ format: formatVersion, options: file.options }))
+  const named = file.names === 'source' ? toSourceNames(tensors, file.options.variant) : tensors
+  await writeSafetensors(path, named, encodeMetadata({ format: formatVersion, options: file.options }))
 }
 
 /** Writes a checkpoint. `training` must survive JSON. @throws ERR_GOOGLENET_IO; what was at `path` stays then. */
@@ -107,8 +120,9 @@ export async function writeCheckpointFile(path: string, file: Omit<CheckpointFil
 }
 
 function encodeMetadata({ options, ...rest }: Metadata): Record<string, string> {
-  const { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, seed } = options
-  const kept = { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, seed }
+  const { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, dropout, seed } =
+    options
+  const kept = { variant, classes, labels, channels, imageSize, reduction4d, aux, auxDropout, dropout, seed }
   return { [metadataKey]: JSON.stringify({ ...rest, options: kept }) }
 }
 

@@ -60,7 +60,7 @@ describe('wrong usage ends with 2 and one clear error', () => {
     [['train', 'x', '--schedule', 'steep'], 'Allowed choices are constant, step, linear, cosine, polynomial'],
     [['classify', 'model'], "missing required argument 'pictures'"],
     [['summary', '--image-size', '32'], '--image-size must be a whole number from 64, found 32'],
-    [['summary', '--variant', 'vgg'], 'variant must be one of \'seed\', found "vgg"'],
+    [['summary', '--variant', 'vgg'], "variant must be one of 'seed', 'paper', 'torchvision', found \"vgg\""],
     [['plan', '--mode', 'think'], "--mode must be one of 'eval', 'train', found \"think\""],
     [['bench', '--precision', 'fp8'], '--precision must be one of'],
   ])('googlenet %j', async (args, says) => {

@@ -47,6 +47,7 @@ const network = seed({
   reduction4d: 114,
   aux: true,
   auxDropout: 0.5,
+  dropout: 0,
 })
 
 /** A network as the program reads it. */

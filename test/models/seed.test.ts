@@ -1,20 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type SeedOptions, seed } from '../../lib/models/seed.js'
+import type { VariantOptions } from '../../lib/models/body.js'
+import { seed } from '../../lib/models/seed.js'
 import { type TracedLayer, trace } from '../../lib/models/shapes.js'
 import { elementCount } from '../../lib/tensors.js'
 
-const defaults: SeedOptions = {
+const defaults: VariantOptions = {
   classes: 1000,
   channels: 3,
   imageSize: 224,
   reduction4d: 114,
   aux: true,
   auxDropout: 0.5,
+  dropout: 0,
 }
-const define = (options: Partial<SeedOptions> = {}) => seed({ ...defaults, ...options })
+const define = (options: Partial<VariantOptions> = {}) => seed({ ...defaults, ...options })
 const tensorsOf = (layers: TracedLayer[]) => layers.flatMap(({ parameters }) => parameters)
-const parametersOf = (options: Partial<SeedOptions>) =>
+const parametersOf = (options: Partial<VariantOptions>) =>
   tensorsOf(trace(define(options)))
     .filter(({ trainable }) => trainable)
     .reduce((sum, { shape }) => sum + elementCount(shape), 0)

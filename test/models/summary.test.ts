@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SeedOptions } from '../../lib/models/seed.js'
+import type { VariantOptions } from '../../lib/models/body.js'
 import { formatSummary, summarize } from '../../lib/models/summary.js'
 
 const options = {
@@ -10,8 +10,9 @@ const options = {
   reduction4d: 114,
   aux: true,
   auxDropout: 0.5,
+  dropout: 0,
 } as const
-const summary = (changes: Partial<SeedOptions> = {}) => summarize({ ...options, ...changes })
+const summary = (changes: Partial<VariantOptions> = {}) => summarize({ ...options, ...changes })
 
 /** [input, 1x1, 3x3 reduction, 3x3, 5x5 reduction, 5x5, pool projection, side at 224] of table 1's rows. */
 const modules = [
@@ -73,11 +74,20 @@ describe('summary', () => {
   })
 
   it('compares with AlexNet and VGG-16 as published', () => {
-    const [, alexNet, vgg16] = summary().comparisons
+    const [alexNet, vgg16] = summary().comparisons.slice(-2)
     expect(alexNet).toMatchObject({ parameters: 61_100_840 })
     expect(vgg16).toMatchObject({ parameters: 138_357_544 })
     expect(vgg16!.macs / 1e9).toBeCloseTo(15.47, 2) // as torchvision states for vgg16
     expect(alexNet!.macs / 1e9).toBeCloseTo(0.71, 2) // and for alexnet
+  })
+
+  it('compares with the other variants as published', () => {
+    const [, paper, torchvision] = summary().comparisons
+    expect(paper).toMatchObject({ name: expect.stringContaining('paper'), parameters: 6_998_552 })
+    expect(torchvision).toMatchObject({ name: expect.stringContaining('torchvision'), parameters: 6_624_904 })
+    expect(torchvision!.macs / 1e9).toBeCloseTo(1.498, 3) // as torchvision states
+    const names = summarize({ ...options, variant: 'paper' }).comparisons.map(({ name }) => name)
+    expect(names.filter((name) => name.startsWith('the variant'))).toHaveLength(2)
   })
 
   it('compares with modules that have no reductions, whose pool passes on every channel', () => {

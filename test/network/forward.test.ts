@@ -19,6 +19,7 @@ describe('create', () => {
       reduction4d: 114,
       aux: true,
       auxDropout: 0.5,
+      dropout: 0,
       seed: 1,
       device: 'cpu',
       precision: 'fp32',

@@ -11,8 +11,12 @@ describe('options', () => {
       reduction4d: 114,
       aux: true,
       auxDropout: 0.5,
+      dropout: 0,
       seed: 0,
     })
+    const others = { reduction4d: 144, auxDropout: 0.7 }
+    expect(checkModelOptions({ variant: 'paper' })).toMatchObject({ ...others, dropout: 0.4 })
+    expect(checkModelOptions({ variant: 'torchvision' })).toMatchObject({ ...others, dropout: 0.2 })
     expect(checkRunOptions({})).toEqual({
       device: 'auto',
       precision: 'fp32',
@@ -25,7 +29,15 @@ describe('options', () => {
   })
 
   it('keep what is given, and nothing else', () => {
-    const given = { channels: 1, imageSize: 65, reduction4d: 1, aux: false, auxDropout: 0, seed: 7 } as const
+    const given = {
+      channels: 1,
+      imageSize: 65,
+      reduction4d: 1,
+      aux: false,
+      auxDropout: 0,
+      dropout: 0.1,
+      seed: 7,
+    } as const
     expect(checkModelOptions({ ...given, classes: 1, device: 'cpu' })).toEqual({
       ...given,
       variant: 'seed',
@@ -68,6 +80,8 @@ describe('options', () => {
     ['reduction4d', 0],
     ['reduction4d', 114.5],
     ['aux', 'no'],
+    ['dropout', 1],
+    ['dropout', Number.NaN],
     ['auxDropout', 1],
     ['auxDropout', -0.1],
     ['auxDropout', Number.NaN],

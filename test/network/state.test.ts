@@ -115,7 +115,7 @@ describe('files', () => {
     expect(differing(await opened.stateDict(), await net.stateDict({ weights: 'average' }))).toEqual([])
   })
 
-  it('from elsewhere load by their names, and do not open', async () => {
+  it('from elsewhere load by their names, and open by these and their shapes', async () => {
     using net = await create()
     await train(net, 1)
     const dict = await net.stateDict()
@@ -123,6 +123,10 @@ describe('files', () => {
     using other = await create({ seed: 5 })
     await expect(other.load(path)).resolves.toEqual({ missing: [], unexpected: [] })
     expect(differing(await other.stateDict(), dict)).toEqual([])
+    using opened = await GoogLeNet.open(path, { device: 'cpu', threads: 1 })
+    expect(opened.options).toEqual({ ...net.options, imageSize: 224 })
+    expect(differing(await opened.stateDict(), dict)).toEqual([])
+    await writeSafetensors(path, new Map([...dict].map(([name, tensor]) => [`module.${name}`, tensor])))
     await expect(GoogLeNet.open(path)).rejects.toMatchObject({
       code: 'ERR_GOOGLENET_WEIGHTS_FORMAT',
       message: expect.stringContaining('without the options'),

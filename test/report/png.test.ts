@@ -50,6 +50,16 @@ test('filters are drawn in tiles: zero is grey, the largest weight of a filter i
   expect(pixelAt(picture, 1, 3)).toEqual([128, 128, 255, 255])
   expect(pixelAt(picture, 2, 0), 'between tiles').toEqual([0, 0, 0, 0])
   expect(pixelAt(picture, 5, 4), 'where there is no filter').toEqual([0, 0, 0, 0])
+
+  const bgr = drawFilters({ shape: [9, 3, 2, 2], data, bgr: true })
+  for (const [x, y] of [
+    [0, 0],
+    [1, 1],
+    [1, 3],
+  ] as const) {
+    const [red, green, blue, alpha] = pixelAt(picture, x, y)
+    expect(pixelAt(bgr, x, y)).toEqual([blue, green, red, alpha])
+  }
 })
 
 test('filters over one channel are grey, over many the mean', () => {

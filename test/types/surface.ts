@@ -141,7 +141,7 @@ export async function training(net: GoogLeNet) {
 
 export function describing(net: GoogLeNet, options: ModelOptions) {
   formatSummary(net.summary())
-  same<typeof options.variant, 'seed'>()
+  same<typeof options.variant, 'seed' | 'paper' | 'torchvision'>()
   net.memory().arena.toFixed()
   same<Awaited<ReturnType<typeof net.profile>>, ProfileReport>()
   void net.profile({ batch: 32, mode: 'train' })
