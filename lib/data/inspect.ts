@@ -3,7 +3,7 @@ import { checkNumber } from '../checks.js'
 import { asGoogLeNetError } from '../errors.js'
 import { binding } from '../native.js'
 import { checkNotAborted } from '../queue.js'
-import type { DataSet, SampleSource } from './source.js'
+import { areFew, type DataSet, type SampleSource } from './source.js'
 
 export interface InspectOptions {
   /** At most so many pictures of each part are looked at, evenly spread; all by default. */
@@ -126,12 +126,13 @@ async function* decodeSome(
 ) {
   const count = Math.min(source.length, most)
   const options = { shortSide: thumbnailSide, quality: thumbnailQuality }
+  const few = areFew(count, source.length) || undefined
   for (let begin = 0; begin < count; begin += chunkSize) {
     checkNotAborted(signal)
     const indices = Array.from({ length: Math.min(chunkSize, count - begin) }, (_, i) =>
       Math.floor(((begin + i) * source.length) / count),
     )
-    await source.ready?.(indices, signal)
+    await source.ready?.(indices, signal, few)
     const samples = indices.map((index) => source.sample(index))
     const pictures = await packer.pack(
       samples.map((sample) => sample.source),

@@ -26,9 +26,16 @@ export interface SampleSource {
    * is a pure function of its arguments, of which any place is found at once. Without it EpochOrder mixes them all.
    */
   order?(seed: number, epoch: number): SampleOrder
-  /** Brings the bytes of samples to this machine, for what is elsewhere: awaited before they are decoded. */
-  ready?(indices: Iterable<number>, signal?: AbortSignal): Promise<void>
+  /**
+   * Brings the bytes of samples to this machine, for what is elsewhere: awaited before they are decoded.
+   *
+   * @param few whether few of the source will be wanted, so that what lies around these need not come.
+   */
+  ready?(indices: Iterable<number>, signal?: AbortSignal, few?: boolean): Promise<void>
 }
+
+/** Whether that many samples of a source are so few that they come faster one by one than with all around them. */
+export const areFew = (samples: number, of: number): boolean => samples * 8 <= of
 
 export interface SampleOrder {
   /** Index of the sample at a position, 0 <= position < length. */

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { hashText } from './order.js'
-import type { Sample, SampleOrder, SampleSource } from './source.js'
+import { areFew, type Sample, type SampleOrder, type SampleSource } from './source.js'
 
 /** Some samples of a source, in the order of `indices`. */
 export class Subset implements SampleSource {
   readonly classes: readonly string[]
   readonly synsets?: readonly string[]
   readonly order?: (seed: number, epoch: number) => SampleOrder
-  readonly ready?: (indices: Iterable<number>, signal?: AbortSignal) => Promise<void>
+  readonly ready?: NonNullable<SampleSource['ready']>
   readonly #source: SampleSource
   readonly #indices: Uint32Array
 
@@ -16,10 +16,11 @@ export class Subset implements SampleSource {
     if (source.synsets) this.synsets = source.synsets
     if (source.order) this.order = (seed, epoch) => filterOrder(source, indices, source.order!(seed, epoch))
     if (source.ready) {
-      this.ready = (wanted, signal) =>
+      this.ready = (wanted, signal, few = areFew(indices.length, source.length)) =>
         source.ready!(
           Array.from(wanted, (index) => indices[index]!),
           signal,
+          few,
         )
     }
     this.#source = source

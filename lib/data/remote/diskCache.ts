@@ -30,8 +30,8 @@ export class DiskCache {
   /** One a folder, so that all who read from it know what the others need. */
   static readonly #open = new Map<string, DiskCache>()
   readonly #pending = new Map<string, Promise<void>>()
-  /** Files that this process has asked for. */
-  readonly #brought = new Set<string>()
+  /** Files that this process has asked for, and when it did last. */
+  readonly #brought = new Map<string, number>()
   /** Bytes that the files which are on their way will take. */
   readonly #reserved = new Map<string, number>()
   readonly #groups: string[][] = []
@@ -82,6 +82,11 @@ export class DiskCache {
     for (const one of obtained) if (one.status === 'rejected') throw one.reason
   }
 
+  /** Whether a file is there, whole; it counts as used then. */
+  holds(file: CachedFile): Promise<boolean> {
+    return this.#isThere(file, this.pathOf(file))
+  }
+
   async #obtain(file: CachedFile, http: HttpOptions, signal?: AbortSignal): Promise<void> {
     const path = this.pathOf(file)
     for (;;) {
@@ -103,13 +108,17 @@ export class DiskCache {
     this.#pending.set(path, work)
     try {
       await work
-      this.#brought.add(path)
     } finally {
       this.#pending.delete(path)
     }
   }
 
   async #bring(file: CachedFile, path: string, http: HttpOptions, signal?: AbortSignal): Promise<void> {
+    await this.#makeBeThere(file, path, http, signal)
+    this.#brought.set(path, (await stat(path)).mtimeMs)
+  }
+
+  async #makeBeThere(file: CachedFile, path: string, http: HttpOptions, signal?: AbortSignal): Promise<void> {
     if (await this.#isThere(file, path)) return
     if (this.#running >= downloadsAtOnce) await new Promise<void>((turn) => this.#waiting.push(turn))
     this.#running++
@@ -135,8 +144,11 @@ export class DiskCache {
     const found = await stat(path).catch(() => undefined)
     if (found?.size !== file.size || !(await isDescribed(`${path}.json`, file))) return false
     const now = new Date()
-    await utimes(path, now, now)
-    return true
+    // Another process may have removed it meanwhile.
+    return utimes(path, now, now).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** The file to download into; undefined when another process has brought the whole meanwhile. */
@@ -191,9 +203,10 @@ export class DiskCache {
     )
   }
 
-  /** What this process asked for is known to be in use or not; what another may have, is left for a while. */
+  /** What this process used last is known to be in use or not; what another did, is left for a while. */
   #mayLeave(path: string, used: number, held: ReadonlySet<string>): boolean {
-    return !held.has(path) && (this.#brought.has(path) || Date.now() - used > keptForOthersMs)
+    const isOurs = used <= (this.#brought.get(path) ?? 0)
+    return !held.has(path) && (isOurs || Date.now() - used > keptForOthersMs)
   }
 }
 

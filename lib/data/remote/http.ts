@@ -22,6 +22,8 @@ export interface RemoteFile {
   etag?: string
   /** When it was changed last, in the server's words; where there is no such validator. */
   modified?: string
+  /** Whether the server sends parts of it. */
+  ranges?: boolean
 }
 
 /** A failure that may pass: the request is tried again. */
@@ -67,7 +69,7 @@ export function describeRemote(
       const etag = headers.get('etag')
       const modified = headers.get('last-modified')
       const validator = etag?.startsWith('"') ? { etag } : modified ? { modified } : {}
-      return { url, size: total, ...validator }
+      return { url, size: total, ...validator, ranges: status === 206 }
     }),
   )
 }
@@ -78,7 +80,7 @@ export function fetchWhole(
   most: number,
   options: HttpOptions = {},
   signal?: AbortSignal,
-): Promise<Buffer> {
+): Promise<Buffer<ArrayBuffer>> {
   return retry(url, options, signal, () =>
     request(url, {}, options, signal, async (response, body) => {
       const pieces: Uint8Array[] = []
@@ -115,6 +117,8 @@ export async function fetchRange(
   let next = begin
   const resume = async (response: Response, body: AsyncIterable<Uint8Array>): Promise<void> => {
     let skipped = checkAnswer(file, next, end, response) ? 0 : next
+    // Read to its end where that is known to come, a connection serves the next request too.
+    const isExact = response.headers.get('content-length') === String(skipped + end - next)
     for await (const piece of body) {
       // A server without ranges sends the file from its beginning.
       const wanted = piece.subarray(Math.min(skipped, piece.length))
@@ -122,8 +126,9 @@ export async function fetchRange(
       const part = wanted.subarray(0, end - next)
       if (part.length > 0) await receive(part, next)
       next += part.length
-      if (next === end) return
+      if (next === end && !isExact) return
     }
+    if (next === end) return
     throw new Transient(`the answer ended ${end - next} bytes too early`)
   }
   if (length === 0) return
@@ -238,9 +243,35 @@ function checkStatus(url: string, { status, statusText, headers }: Response): vo
   if (status === 200 || status === 206) return
   const what = `the server answered ${status} ${statusText}`.trimEnd()
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    throw new Transient(what, Number(headers.get('retry-after')) || 0)
+    throw new Transient(what, secondsUntil(headers.get('retry-after')))
+  }
+  if (status === 416) {
+    throw new GoogLeNetError(
+      'ERR_GOOGLENET_DATA',
+      `${withoutSecrets(url)}: ${what}: it is empty, or shorter than it was; open the data set again`,
+    )
   }
   throw ioError(url, `${what}; check the address and whether it needs credentials`)
+}
+
+/** Of a `Retry-After`, which says seconds or a date. */
+function secondsUntil(text: string | null): number {
+  const seconds = Number(text ?? Number.NaN)
+  if (Number.isFinite(seconds)) return seconds
+  return Math.max(0, (Date.parse(text ?? '') - Date.now()) / 1000) || 0
+}
+
+/** A part of a file. @throws as `fetchRange`. */
+export async function fetchPart(
+  file: RemoteFile,
+  { begin, length }: { begin: number; length: number },
+  options: HttpOptions = {},
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length)
+  const put = (piece: Uint8Array, at: number) => bytes.set(piece, at - begin)
+  await fetchRange(file, { begin, length }, put, options, signal)
+  return bytes
 }
 
 /** Tries until it works, or until `attempts` tries in a row have brought nothing. `progress` counts bytes. */

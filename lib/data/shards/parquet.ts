@@ -5,7 +5,7 @@ import { checkNotAborted } from '../../queue.js'
 import { type ByteSource, FileBytes } from '../byteSource.js'
 import { lastNotAbove } from '../columns.js'
 import type { CachedFile } from '../remote/diskCache.js'
-import { describeRemote, fetchRange } from '../remote/http.js'
+import { describeRemote, fetchPart } from '../remote/http.js'
 import type { DataSet, Sample, SampleSource } from '../source.js'
 import { nameClasses } from './classes.js'
 import { type ParquetTable, readPictures, readTable } from './parquetFile.js'
@@ -22,6 +22,8 @@ const callsHeld = 4
 interface ParquetFile {
   path: string
   remote?: CachedFile
+  /** Its parts on the server. */
+  ranges?: ByteSource
   table: ParquetTable
 }
 
@@ -54,19 +56,17 @@ async function openLocalFile(path: string): Promise<ParquetFile> {
   return { path, table: await readTable(file, path) }
 }
 
-/** Footer and labels by ranges; the whole comes when its pictures are needed. */
+/** Footer and labels by ranges; the whole comes when its pictures are needed, or of few the row groups alone. */
 async function openRemoteFile(url: string, { cache, http }: RemoteShards, signal?: AbortSignal) {
   const remote = await describeRemote(url, http, signal)
   const ranges: ByteSource = {
     size: remote.size,
-    async read(begin, wanted) {
-      const bytes = new Uint8Array(Math.max(0, Math.min(wanted, remote.size - begin)))
-      const put = (piece: Uint8Array, at: number) => bytes.set(piece, at - begin)
-      await fetchRange(remote, { begin, length: bytes.length }, put, http, signal)
-      return bytes
+    read(begin, wanted) {
+      const length = Math.max(0, Math.min(wanted, remote.size - begin))
+      return fetchPart(remote, { begin, length }, http, signal)
     },
   }
-  return { path: cache.pathOf(remote), remote, table: await readTable(ranges, url) }
+  return { path: cache.pathOf(remote), remote, ranges, table: await readTable(ranges, url) }
 }
 
 /** A row group of a file. */
@@ -123,18 +123,18 @@ class ParquetSource implements SampleSource {
     return new WindowOrder(seed, epoch, this.#starts)
   }
 
-  async ready(indices: Iterable<number>, signal?: AbortSignal): Promise<void> {
+  async ready(indices: Iterable<number>, signal?: AbortSignal, few = false): Promise<void> {
     const places = new Set(Array.from(indices, (index) => lastNotAbove(this.#starts, index)))
     this.#latest.push(places)
     try {
-      await Promise.all(Array.from(places, (place) => this.#read(place, signal)))
+      await Promise.all(Array.from(places, (place) => this.#read(place, few, signal)))
     } finally {
       this.#release()
     }
   }
 
-  async #read(place: number, signal?: AbortSignal): Promise<void> {
-    const reading = this.#held.get(place) ?? this.#load(this.#groups[place]!, signal)
+  async #read(place: number, few: boolean, signal?: AbortSignal): Promise<void> {
+    const reading = this.#held.get(place) ?? this.#load(this.#groups[place]!, few, signal)
     this.#held.delete(place)
     this.#held.set(place, reading)
     try {
@@ -145,8 +145,15 @@ class ParquetSource implements SampleSource {
     }
   }
 
-  async #load({ file, begin, end }: Group, signal?: AbortSignal): Promise<Uint8Array[]> {
-    if (file.remote) await this.#remote!.cache.obtain([file.remote], this.#remote!.http, signal)
+  async #load({ file, begin, end }: Group, few: boolean, signal?: AbortSignal): Promise<Uint8Array[]> {
+    const { remote, ranges } = file
+    if (remote) {
+      const { cache, http } = this.#remote!
+      if (ranges && remote.ranges && few && !(await cache.holds(remote))) {
+        return await readPictures(ranges, file.path, file.table, { begin, end })
+      }
+      await cache.obtain([remote], http, signal)
+    }
     await using bytes = await FileBytes.open(file.path)
     return await readPictures(bytes, file.path, file.table, { begin, end })
   }

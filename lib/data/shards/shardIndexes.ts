@@ -1,9 +1,14 @@
 import { writeWherePossible } from '../../files.js'
+import { checkNotAborted } from '../../queue.js'
 import { FileBytes } from '../byteSource.js'
 import { indexInCache, openIndex, readIndex } from '../indexFile.js'
-import { type RemoteFile, withoutSecrets } from '../remote/http.js'
-import { encodeSampleIndex, type SampleIndex } from '../sampleIndex.js'
+import { fetchWhole, type HttpOptions, type RemoteFile, withoutSecrets } from '../remote/http.js'
+import { decodeSampleIndex, encodeSampleIndex, type SampleIndex } from '../sampleIndex.js'
+import type { RemoteShards } from './shardSource.js'
 import { indexShard } from './tarIndex.js'
+
+/** Far above what a shard needs. */
+const longestRemoteIndex = 2 ** 28
 
 const placed = (tar: FileBytes, where: string) => ({
   where,
@@ -18,24 +23,53 @@ export async function openShardIndex(path: string, signal?: AbortSignal): Promis
 }
 
 /**
- * The index of a tar on a server, kept in the cache folder for its address and state; without one, `bring` brings the
- * tar to `path`, where it is read.
+ * The index of a tar on a server, kept in the cache folder for its address and state: the server's own where it has
+ * `<tar>.samples`; otherwise the tar comes into the cache and is read.
  *
- * @throws as `openShardIndex`, and what `bring` throws.
+ * @throws as `openShardIndex`, and as `DiskCache.obtain`.
  */
 export async function openRemoteIndex(
-  { url, size, etag, modified }: RemoteFile,
-  path: string,
-  bring: () => Promise<void>,
+  file: RemoteFile,
+  { cache, http }: RemoteShards,
   signal?: AbortSignal,
 ): Promise<SampleIndex> {
+  const { url, size, etag, modified } = file
+  const path = cache.pathOf(file)
   const place = indexInCache(JSON.stringify([url, size, etag ?? modified]), path, 'samples')
   const kept = await readIndex(place, size, 0)
   if (typeof kept === 'object') return kept
-  await bring()
-  await using tar = await FileBytes.open(path)
-  // When it came here says nothing of the tar.
-  const index = { ...(await indexShard(placed(tar, withoutSecrets(url)), signal)), mtimeMs: 0 }
+  const made =
+    (await fetchIndex(file, http, signal)) ?? (await makeIndex(file, path, { cache, http }, signal))
+  // When it was changed on another machine says nothing here.
+  const index = { ...made, mtimeMs: 0 }
   await writeWherePossible([place], encodeSampleIndex(index))
   return index
+}
+
+/** What the server has beside the tar; undefined when that is no index of it. */
+async function fetchIndex(
+  { url, size }: RemoteFile,
+  http: HttpOptions,
+  signal?: AbortSignal,
+): Promise<SampleIndex | undefined> {
+  const beside = new URL(url)
+  beside.pathname += '.samples'
+  try {
+    const index = decodeSampleIndex(await fetchWhole(beside.href, longestRemoteIndex, http, signal))
+    return index.bytes === size ? index : undefined
+  } catch {
+    checkNotAborted(signal)
+    return undefined
+  }
+}
+
+async function makeIndex(
+  file: RemoteFile,
+  path: string,
+  { cache, http }: RemoteShards,
+  signal?: AbortSignal,
+): Promise<SampleIndex> {
+  await cache.obtain([file], http, signal)
+  await using tar = await FileBytes.open(path)
+  return await indexShard(placed(tar, withoutSecrets(file.url)), signal)
 }

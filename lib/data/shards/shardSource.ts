@@ -3,9 +3,10 @@ import { checkNumber } from '../../checks.js'
 import { lastNotAbove } from '../columns.js'
 import type { Skipped } from '../faults.js'
 import type { CachedFile, DiskCache } from '../remote/diskCache.js'
-import type { HttpOptions } from '../remote/http.js'
+import { fetchPart, type HttpOptions } from '../remote/http.js'
 import { type SampleIndex, sampleOf } from '../sampleIndex.js'
 import type { Sample, SampleSource } from '../source.js'
+import { mapAtOnce } from './atOnce.js'
 import { WindowOrder } from './windowOrder.js'
 
 /** A tar file of samples: on this machine, or on a server and then in the cache when it is needed. */
@@ -58,28 +59,44 @@ export class ShardSource implements SampleSource {
 
   sample(index: number): Sample {
     checkNumber('sample', index, { min: 0, below: this.length, whole: true })
+    const { path, offset, length, label, name } = this.placeOf(index)
+    return { source: { path, offset, length }, label, name }
+  }
+
+  protected placeOf(index: number) {
     const place = lastNotAbove(this.#starts, index)
     const { path, index: shardIndex, labels } = this.#shards[place]!
     const i = index - this.#starts[place]!
-    const { offset, length, name } = sampleOf(shardIndex, i)
-    return { source: { path, offset, length }, label: labels[i]!, name }
+    return { path, label: labels[i]!, ...sampleOf(shardIndex, i) }
   }
 
   protected get starts(): Float64Array {
     return this.#starts
   }
 
-  /** The shards that these samples lie in. */
-  protected shardsOf(indices: Iterable<number>): Shard[] {
-    const places = new Set<number>()
-    for (const index of indices) places.add(lastNotAbove(this.#starts, index))
-    return Array.from(places, (place) => this.#shards[place]!)
+  /** The shards that these samples lie in, and which of them each holds. */
+  protected shardsOf(indices: Iterable<number>): Map<Shard, number[]> {
+    const wanted = new Map<Shard, number[]>()
+    for (const index of indices) {
+      const shard = this.#shards[lastNotAbove(this.#starts, index)]!
+      const found = wanted.get(shard)
+      if (found) found.push(index)
+      else wanted.set(shard, [index])
+    }
+    return wanted
   }
 }
 
-/** Shards that come from a server as they are needed. */
+/** Parts of shards that are fetched at once. */
+const partsAtOnce = 8
+/** Calls of ready() whose parts are held: they are asked for right after it. */
+const callsHeld = 8
+
+/** Shards that come from a server as they are needed: whole, or where few of their samples are wanted those alone. */
 class RemoteShardSource extends ShardSource {
   readonly #remote: RemoteShards
+  /** Pictures that came alone, by the index of their samples; of each call the latest is last. */
+  readonly #parts: Map<number, Uint8Array>[] = []
 
   constructor(classes: ClassNames, shards: readonly Shard[], remote: RemoteShards) {
     super(classes, shards)
@@ -91,8 +108,29 @@ class RemoteShardSource extends ShardSource {
     return new WindowOrder(seed, epoch, this.starts)
   }
 
-  async ready(indices: Iterable<number>, signal?: AbortSignal): Promise<void> {
-    const files = this.shardsOf(indices).flatMap(({ remote }) => remote ?? [])
-    await this.#remote.cache.obtain(files, this.#remote.http, signal)
+  override sample(index: number): Sample {
+    const sample = super.sample(index)
+    const part = this.#parts.findLast((parts) => parts.has(index))?.get(index)
+    return part ? { ...sample, source: part } : sample
+  }
+
+  async ready(indices: Iterable<number>, signal?: AbortSignal, few = false): Promise<void> {
+    const { cache, http } = this.#remote
+    const whole: CachedFile[] = []
+    const alone: { index: number; remote: CachedFile }[] = []
+    for (const [{ remote }, wanted] of this.shardsOf(indices)) {
+      if (remote === undefined) continue
+      const isPart = few && remote.ranges === true && !(await cache.holds(remote))
+      if (isPart) alone.push(...wanted.map((index) => ({ index, remote })))
+      else whole.push(remote)
+    }
+    await cache.obtain(whole, http, signal)
+    if (alone.length === 0) return
+    const parts = await mapAtOnce(alone, partsAtOnce, async ({ index, remote }) => {
+      const { offset: begin, length } = this.placeOf(index)
+      return [index, await fetchPart(remote, { begin, length }, http, signal)] as const
+    })
+    this.#parts.push(new Map(parts))
+    if (this.#parts.length > callsHeld) this.#parts.shift()
   }
 }

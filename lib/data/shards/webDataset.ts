@@ -38,7 +38,7 @@ const indexedAtOnce = 4
 /**
  * WebDataset shards: a folder that holds `*.tar`, or a list as `/data/train-{0000..0146}.tar` or
  * `https://host/train-{0000..0146}.tar`. The first time each tar is read once for its index (one from a server is
- * fetched for that), later its index is. Of a tar that is damaged or ends early the samples that are whole are used;
+ * fetched for that, unless `<tar>.samples` is beside it), later its index is. Of a tar that is damaged or ends early the samples that are whole are used;
  * what is lost is in `skipped`.
  *
  * @throws ERR_GOOGLENET_DATA, ERR_GOOGLENET_OPTION, ERR_GOOGLENET_IO, ERR_GOOGLENET_ABORTED.
@@ -120,11 +120,9 @@ const openLocalShard = async (path: string, signal?: AbortSignal): Promise<Opene
 
 async function openRemoteShard(
   url: string,
-  { cache, http }: RemoteShards,
+  shards: RemoteShards,
   signal?: AbortSignal,
 ): Promise<OpenedShard> {
-  const remote = await describeRemote(url, http, signal)
-  const path = cache.pathOf(remote)
-  const bring = () => cache.obtain([remote], http, signal)
-  return { path, remote, index: await openRemoteIndex(remote, path, bring, signal) }
+  const remote = await describeRemote(url, shards.http, signal)
+  return { path: shards.cache.pathOf(remote), remote, index: await openRemoteIndex(remote, shards, signal) }
 }

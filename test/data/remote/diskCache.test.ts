@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type CachedFile, DiskCache } from '../../../lib/data/remote/diskCache.js'
 import { describeRemote } from '../../../lib/data/remote/http.js'
+import { packageRoot } from '../../../lib/packageRoot.js'
 import { temporaryFolder } from '../pictures.js'
-import { reset, serve, stall, status } from './server.js'
+import { etagOf, type Fault, rangeOf, reset, serve, stall, status } from './server.js'
 
 const options = { attempts: 2, stallSeconds: 0.1, backoffSeconds: 0.001 }
 const size = 100_000
@@ -118,6 +121,22 @@ describe('the limit', () => {
     expect(server.requests.length).toBe(before)
   })
 
+  test('leaves what another process has used since', async () => {
+    const { cache, file, obtain, shards } = await setUp(2.5 * size)
+    const [a, b, c] = [await file('a'), await file('b'), await file('c')]
+    await obtain(a)
+    for (let call = 0; call < 40; call++) await obtain(b)
+    const soon = new Date(Date.now() + 1000)
+    await utimes(cache.pathOf(a), soon, soon)
+    await expect(obtain(c)).rejects.toMatchObject({ code: 'ERR_GOOGLENET_OPTION' })
+    expect(await shards()).toBe(2)
+    // Two minutes later it is old.
+    const past = new Date(Date.now() - 121_000)
+    await utimes(cache.pathOf(a), past, past)
+    await obtain(c)
+    await expect(stat(cache.pathOf(a))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   test('that what is being read does not fit into is an error', async () => {
     const { file, obtain, shards } = await setUp(2.5 * size)
     const wanted = [await file('a'), await file('b'), await file('c')]
@@ -127,6 +146,45 @@ describe('the limit', () => {
     })
     expect(await shards()).toBeLessThanOrEqual(2)
   })
+})
+
+test('two processes that ask for the same files fetch each once, and both read it whole', async () => {
+  const { server, cache } = await setUp()
+  const names = Object.keys(files)
+  // Slowly, so that both are at it.
+  const slow: Fault = (request, response, content) => {
+    const { begin, end } = rangeOf(request, content)
+    response.writeHead(206, {
+      etag: etagOf(content),
+      'content-length': end - begin,
+      'content-range': `bytes ${begin}-${end - 1}/${content.length}`,
+    })
+    response.write(content.subarray(begin, begin + 1))
+    setTimeout(() => response.end(content.subarray(begin + 1, end)), 50)
+  }
+  server.faults.push(...Array(100).fill(slow))
+  const program = `
+    import { readFile } from 'node:fs/promises'
+    import { createHash } from 'node:crypto'
+    import { DiskCache } from './lib/data/remote/diskCache.ts'
+    import { describeRemote } from './lib/data/remote/http.ts'
+    const cache = await DiskCache.open(${JSON.stringify(cache.folder)})
+    const names = ${JSON.stringify(names)}
+    for (const name of process.argv[1] === 'back' ? names.reverse() : names) {
+      const file = await describeRemote('${server.url}' + name)
+      await cache.obtain([file], {})
+      console.log(name, createHash('md5').update(await readFile(cache.pathOf(file))).digest('hex'))
+    }`
+  const run = (order: string) =>
+    promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, order], {
+      cwd: packageRoot,
+    })
+  const expected = names.map((name) => `${name} ${md5(files[name]!)}`).sort()
+  for (const { stdout } of await Promise.all([run('forth'), run('back')])) {
+    expect(stdout.trim().split('\n').sort()).toEqual(expected)
+  }
+  expect(server.requests.filter((range) => range !== 'bytes=0-0')).toHaveLength(names.length)
+  expect((await readdir(cache.folder)).filter((name) => name.includes('part'))).toEqual([])
 })
 
 test('a signal ends a download; another call brings the file', async () => {

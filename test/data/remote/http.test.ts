@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
   describeRemote,
+  fetchPart,
   fetchRange,
   fetchWhole,
   type HttpOptions,
@@ -42,7 +43,12 @@ async function fetched(file: RemoteFile, range = whole, signal?: AbortSignal): P
 test('describes a file, and fetches any part of it', async () => {
   const server = await serve({ 'a.tar': content })
   const file = await describeRemote(`${server.url}a.tar`, options)
-  expect(file).toEqual({ url: `${server.url}a.tar`, size: content.length, etag: etagOf(content) })
+  expect(file).toEqual({
+    url: `${server.url}a.tar`,
+    size: content.length,
+    etag: etagOf(content),
+    ranges: true,
+  })
   expect((await fetched(file)).equals(content)).toBe(true)
   const part = await fetched(file, { begin: 1000, length: 70_000 })
   expect(part.equals(content.subarray(1000, 71_000))).toBe(true)
@@ -132,9 +138,34 @@ describe('a server that', () => {
     const [then, later] = ['Wed, 01 Jan 2025 00:00:00 GMT', 'Thu, 02 Jan 2025 00:00:00 GMT']
     server.faults.push(dated(then))
     const file = await describeRemote(`${server.url}a.tar`, options)
-    expect(file).toEqual({ url: file.url, size: content.length, modified: then })
+    expect(file).toEqual({ url: file.url, size: content.length, modified: then, ranges: true })
     server.faults.push(dated(later))
     await expect(fetched({ ...file, modified: then })).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+  })
+
+  test('says that the bytes are not there has another file, or an empty one', async () => {
+    const server = await serve({ 'a.tar': content, 'empty.tar': Buffer.alloc(0) })
+    const file = await describeRemote(`${server.url}a.tar`, options)
+    server.faults.push(status(416))
+    await expect(fetched(file)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringContaining('shorter than it was; open the data set again'),
+    })
+    server.faults.push(status(416, { 'content-range': 'bytes */0' }))
+    await expect(describeRemote(`${server.url}empty.tar`, options)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringContaining('it is empty'),
+    })
+  })
+
+  test('lets its connection be used again gets many requests by few', async () => {
+    const server = await serve({ 'a.tar': content })
+    const file = await describeRemote(`${server.url}a.tar`, options)
+    for (let begin = 0; begin < 20_000; begin += 1000) {
+      const part = await fetchPart(file, { begin, length: 100 }, options)
+      expect(content.subarray(begin, begin + 100).equals(part)).toBe(true)
+    }
+    expect(server.connections()).toBeLessThan(5)
   })
 
   test.each([401, 403, 404, 410])('answers %i is not asked again', async (code) => {
@@ -182,9 +213,12 @@ test('a small file may not be larger than it is expected to be', async () => {
 test('a signal ends a fetch that waits for a server, and one that waits to try again', async () => {
   const server = await serve({ 'a.tar': content })
   const file = await describeRemote(`${server.url}a.tar`, options)
-  for (const fault of [silence, status(503, { 'retry-after': '60' })]) {
+  const inAMinute = new Date(Date.now() + 60_000).toUTCString()
+  const waits = ['60', inAMinute].map((after) => status(503, { 'retry-after': after }))
+  for (const fault of [silence, ...waits]) {
     server.faults.push(fault)
-    const aborted = fetchRange(file, whole, () => {}, {}, AbortSignal.timeout(50))
+    // A server that is asked again at once would answer well.
+    const aborted = fetchRange(file, whole, () => {}, { backoffSeconds: 0.001 }, AbortSignal.timeout(300))
     await expect(aborted).rejects.toMatchObject({ code: 'ERR_GOOGLENET_ABORTED' })
   }
 })

@@ -13,6 +13,9 @@ export interface FileServer {
   /** For the next requests, one each. */
   faults: (Fault | undefined)[]
   content: Map<string, Buffer>
+  /** Bytes of content that were asked for, and connections that were made. */
+  bytes(): number
+  connections(): number
 }
 
 export const etagOf = (content: Buffer): string => `"${createHash('md5').update(content).digest('hex')}"`
@@ -22,20 +25,25 @@ export async function serve(files: Readonly<Record<string, Buffer>>): Promise<Fi
   const content = new Map(Object.entries(files))
   const faults: FileServer['faults'] = []
   const requests: string[] = []
+  let [bytes, connections] = [0, 0]
   const server = createServer((request, response) => {
     requests.push(request.headers.range ?? 'all')
     const found = content.get(new URL(request.url!, 'http://x').pathname.slice(1))
     if (!found) return response.writeHead(404).end()
     const fault = faults.shift()
+    const { begin, end } = rangeOf(request, found)
+    bytes += end - begin
     if (fault) return fault(request, response, found)
     return answer(request, response, found)
   })
+  server.on('connection', () => connections++)
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   afterAll(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, requests, faults, content }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  return { url, requests, faults, content, bytes: () => bytes, connections: () => connections }
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, content: Buffer): void {

@@ -4,14 +4,16 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { batches } from '../../../lib/data/batches.js'
 import { ImageFolder } from '../../../lib/data/imageFolder.js'
+import { inspect } from '../../../lib/data/inspect.js'
 import { openDataSet } from '../../../lib/data/open.js'
 import { openSharded } from '../../../lib/data/shards/open.js'
 import { pack } from '../../../lib/data/shards/pack.js'
 import { openShards } from '../../../lib/data/shards/webDataset.js'
 import type { DataSet, SampleSource } from '../../../lib/data/source.js'
+import { Subset } from '../../../lib/data/split.js'
 import { tarEnd, tarEntry } from '../../../lib/data/tarWriter.js'
 import { drawPicture, placeClasses, temporaryFolder } from '../pictures.js'
-import { reset, serve } from '../remote/server.js'
+import { noRanges, reset, serve } from '../remote/server.js'
 
 beforeEach(async () => vi.stubEnv('XDG_CACHE_HOME', await temporaryFolder()))
 afterEach(() => vi.unstubAllEnvs())
@@ -356,6 +358,68 @@ describe('over HTTP', () => {
       code: 'ERR_GOOGLENET_DATA',
       message: expect.stringContaining(`${name}: it has 600 bytes instead of`),
     })
+  })
+
+  test('of which few are wanted, shards are not fetched but for their pictures', async () => {
+    const { folder, server, remote } = await packed()
+    const list = `${server.url}train-{000000..000005}.tar`
+    const here = await openShards(join(folder, 'out'))
+    const before = server.bytes()
+    const { train } = await openShards(list, { remote })
+    // The indexes came from beside the tars.
+    expect(server.bytes() - before).toBeLessThan(6000)
+    const opened = server.bytes()
+    const wanted = [3, 9, 22]
+    const few = new Subset(train, Uint32Array.from(wanted))
+    const seen = async (source: SampleSource) => {
+      const all = []
+      for await (const { images, skipped } of batches(source, { batchSize: 2, imageSize: 32 })) {
+        expect(skipped).toEqual([])
+        all.push(...images.data)
+      }
+      return all
+    }
+    expect(await seen(few)).toEqual(await seen(new Subset(here.train, Uint32Array.from(wanted))))
+    const lengths = wanted.map((index) => (here.train.sample(index).source as { length: number }).length)
+    expect(server.bytes() - opened).toBe(lengths.reduce((sum, length) => sum + length))
+    expect(await readdir(remote.cache)).toEqual([])
+    // Of a shard that is there nothing is fetched again.
+    await train.ready!([9])
+    const there = server.bytes()
+    expect(await seen(new Subset(train, Uint32Array.of(9, 10)))).toHaveLength(2 * 32 * 32 * 3)
+    expect(server.bytes()).toBe(there)
+  })
+
+  test('a sample of a data set is inspected without the rest of it', async () => {
+    const { server, remote } = await packed()
+    const data = (await openSharded(server.url, { remote }))!
+    const opened = server.bytes()
+    const { inspected, broken } = await inspect(data, { sample: 3 })
+    expect([inspected, broken]).toEqual([3, []])
+    const [tar] = [...server.content].filter(([name]) => name.endsWith('.tar'))
+    expect(server.bytes() - opened).toBeLessThan(tar![1].length)
+  })
+
+  test('a server without ranges sends whole shards, one that changes a file between ranges is found out', async () => {
+    const { server, remote } = await packed()
+    const list = `${server.url}train-{000000..000005}.tar`
+    const few = async () => new Subset((await openShards(list, { remote })).train, Uint32Array.of(0, 9))
+    const read = async (source: SampleSource) => {
+      for await (const { skipped } of batches(source, { batchSize: 2, imageSize: 32 })) {
+        expect(skipped).toEqual([])
+      }
+    }
+    const changing = await few()
+    const tar = server.content.get('train-000002.tar')!
+    server.content.set('train-000002.tar', Buffer.from(tar).fill(1, 600, 700))
+    await expect(read(changing)).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_DATA',
+      message: expect.stringMatching(/train-000002.tar: it has changed on the server/),
+    })
+    server.content.set('train-000002.tar', tar)
+    server.faults.push(...Array(6).fill(noRanges))
+    await read(await few())
+    expect((await readdir(remote.cache)).filter((name) => name.endsWith('.tar'))).toHaveLength(2)
   })
 
   test('a hostile list of shards leads nowhere else', async () => {
