@@ -11,7 +11,9 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CudaReport, Loader, Picture, PictureTransform } from '../../binding.js'
 import { batches } from '../../lib/index.js'
+import { binding } from '../../lib/native.js'
 import { packageRoot } from '../../lib/packageRoot.js'
+import { googlenet, jsonLines } from '../cli/command.js'
 import { difference, evaluation, fixture, fixtureBytes, training } from '../images/helpers.js'
 import { moduleMissing, module as modulePath } from './libraries.js'
 import { gxx, include, sources } from './toolkit.js'
@@ -54,9 +56,10 @@ function decodeIn(at: string, jobs: Job[], env: NodeJS.ProcessEnv) {
   })
 }
 
+/** A folder with a copy of the addon, and nothing beside it. */
 function place(name: string): string {
   const at = join(folder, name)
-  mkdirSync(at)
+  mkdirSync(at, { recursive: true })
   copyFileSync(addonPath, join(at, 'googlenet.node'))
   return at
 }
@@ -75,7 +78,8 @@ describe('with a card that is the host', () => {
   if (headers === undefined) return it.skip('no headers of CUDA')
   if (!existsSync(addonPath)) return it.skip('no addon')
 
-  const at = place('emulated')
+  const prebuild = join(folder, 'emulated')
+  const at = place('emulated/build/Release')
   const library = join(folder, 'library')
   mkdirSync(library)
   beforeAll(async () => {
@@ -263,6 +267,43 @@ describe('with a card that is the host', () => {
     expect(outcome).toMatchObject({ onGpu: 0, failures: [] })
   })
 
+  it('the command line trains with it, and evaluates, as with the CPU', async () => {
+    const data = join(folder, 'data')
+    const photographs = join(packageRoot, 'bench/pictures')
+    for (const part of ['train', 'val']) {
+      for (const [i, name] of readdirSync(photographs).filter(isPicture).entries()) {
+        const place = join(data, part, `class ${i % 2}`)
+        mkdirSync(place, { recursive: true })
+        copyFileSync(join(photographs, name), join(place, name))
+      }
+    }
+    const env = { GOOGLENET_PREBUILD: prebuild, GOOGLENET_CUDA_PATH: library }
+    const ended = async (decoder: string, more: NodeJS.ProcessEnv = {}) => {
+      const common = ['--decoder', decoder, '--device', 'cpu', '--batch-size', '2', '--json']
+      const train = [
+        'train',
+        data,
+        '--out',
+        join(folder, `run-${decoder}`),
+        '--image-size',
+        '64',
+        '--epochs',
+        '1',
+      ]
+      return googlenet([...train, ...common], { env: { ...env, ...more } })
+    }
+    const losses = async (decoder: string) => {
+      const epoch = jsonLines(await ended(decoder)).find(({ type }) => type === 'epoch')!
+      return [epoch.train, epoch.validation]
+    }
+    const onCpu = await losses('cpu')
+    expect(onCpu).toMatchObject([{ loss: expect.any(Number) }, { loss: expect.any(Number) }])
+    expect(await losses('cuda')).toEqual(onCpu)
+    const { code, stderr } = await ended('cuda:1')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/ERR_GOOGLENET_DEVICE.*cuda:1: there is only cuda:0/)
+  }, 60_000)
+
   it('system() shows nvJPEG', async () => {
     const { cuda } = await decodeIn(at, [], { GOOGLENET_CUDA_PATH: library })
     expect(cuda.libraries).toEqual([
@@ -304,6 +345,13 @@ describe('without a card', () => {
     expect(outcomes[0]!.message).toMatch(/cuda:0: no NVIDIA driver/)
     const nvjpeg = cuda.libraries.find(({ name }) => name.startsWith('libnvjpeg'))
     expect(nvjpeg?.path || nvjpeg?.lookedIn).toContain(nvjpeg?.path ? 'libnvjpeg' : at)
+  })
+
+  it('the addon itself refuses what is no decoder', () => {
+    const open = (decoder: string) => () =>
+      new binding.Loader({ threads: 1, channels: 3, decoder: decoder as 'cuda' })
+    expect(open('auto')).toThrow(expect.objectContaining({ code: 'ERR_GOOGLENET_OPTION' }))
+    expect(open('gpu')).toThrow(expect.objectContaining({ code: 'ERR_GOOGLENET_DEVICE' }))
   })
 
   it.each(['auto', 'gpu', 'cuda:', 'cuda:-1', '', 7])('the decoder %j is refused', async (decoder) => {

@@ -50,6 +50,12 @@ Event make_event() {
   return Event(event);
 }
 
+Event make_patient_event() {
+  cudaEvent_t event = nullptr;
+  GOOGLENET_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
+  return Event(event);
+}
+
 Event make_timing_event() {
   cudaEvent_t event = nullptr;
   GOOGLENET_CUDA(cudaEventCreate(&event));

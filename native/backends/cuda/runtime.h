@@ -25,8 +25,9 @@ using Event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, Destroy<cudaEv
 using Graph = std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, Destroy<cudaGraphDestroy>>;
 using GraphExec = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, Destroy<cudaGraphExecDestroy>>;
 
-Stream make_stream();  // does not synchronise with the default stream
-Event make_event();    // without timing
+Stream make_stream();        // does not synchronise with the default stream
+Event make_event();          // without timing
+Event make_patient_event();  // the same; whoever waits for it sleeps and leaves the core to others
 Event make_timing_event();
 
 template <class T>

@@ -160,7 +160,8 @@ void PictureResizer::run(const DevicePicture& picture, std::span<const images::T
   for (const Job& job : jobs) enqueue(picture, job);
   GOOGLENET_CUDA(
       cudaMemcpyAsync(host_results_.get(), results_.get(), result_bytes_, cudaMemcpyDeviceToHost, stream_));
-  GOOGLENET_CUDA(cudaStreamSynchronize(stream_));
+  GOOGLENET_CUDA(cudaEventRecord(done_.get(), stream_));
+  GOOGLENET_CUDA(cudaEventSynchronize(done_.get()));
   for (const Job& job : jobs) std::memcpy(job.target.out, host_results_.get() + job.out, job.bytes());
 }
 

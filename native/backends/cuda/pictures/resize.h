@@ -38,7 +38,8 @@ class PictureResizer {
   void enqueue(const DevicePicture& picture, const Job& job);
 
   cudaStream_t stream_;
-  std::vector<Job> jobs_;  // the first `count_` are of the picture under way
+  Event done_ = make_patient_event();  // there may be more threads than cores
+  std::vector<Job> jobs_;              // the first `count_` are of the picture under way
   size_t count_ = 0;
   size_t table_bytes_ = 0, row_bytes_ = 0, result_bytes_ = 0;
   PinnedRoom<std::byte> host_tables_;
