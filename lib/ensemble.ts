@@ -19,6 +19,9 @@ import type { Tensor } from './tensors.js'
 
 const imagesAtOnce = 32
 
+/** What answers: a network, or a call of one that goes on. */
+type Judge = Pick<GoogLeNet, 'options' | 'forward'>
+
 /** One network, or several whose answers are averaged. */
 export type Networks = GoogLeNet | readonly GoogLeNet[]
 
@@ -64,7 +67,7 @@ export interface JudgeOptions {
  * are the logarithms of the averaged probabilities.
  */
 export async function judge(
-  networks: readonly [GoogLeNet, ...GoogLeNet[]],
+  networks: readonly [Judge, ...Judge[]],
   images: Images,
   { crops, batchSize, weights, signal }: JudgeOptions,
 ): Promise<Tensor> {
@@ -117,7 +120,7 @@ export async function classify(
 
 /** As `classify`, decoded by a loader. */
 export async function classifyBy(
-  nets: readonly [GoogLeNet, ...GoogLeNet[]],
+  nets: readonly [Judge, ...Judge[]],
   loader: Pick<Loader, 'decode'>,
   pictures: readonly PictureInput[],
   options: ClassifyOptions,

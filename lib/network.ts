@@ -61,6 +61,8 @@ export class GoogLeNet {
   readonly #sizes = new Map<number, Promise<void>>()
   #loader: Loader | undefined
   #disposed = false
+  /** Calls that read files before they are in the queue: `dispose` waits for them. */
+  readonly #underWay = new Set<Promise<unknown>>()
   readonly #queue = new CallQueue()
   /** Of every tensor of a state dict. */
   readonly #parameters: { name: string; shape: readonly number[]; trainable: boolean }[]
@@ -113,12 +115,17 @@ export class GoogLeNet {
    * @throws ERR_GOOGLENET_DTYPE, ERR_GOOGLENET_SHAPE, ERR_GOOGLENET_OPTION, ERR_GOOGLENET_ABORTED.
    */
   async forward(images: Images, options: ForwardOptions = {}): Promise<ForwardResult> {
+    this.#checkUsable()
+    return this.#forward(images, options)
+  }
+
+  async #forward(images: Images, options: ForwardOptions): Promise<ForwardResult> {
     const imageSize = checkImageSize(options.imageSize ?? this.options.imageSize)
     const batch = checkImages(images, { channels: this.options.channels, imageSize })
     const mode = checkChoice('mode', options.mode ?? 'eval', ['eval', 'train'])
     const weights = checkWeights(options.weights)
     const heads = checkChoice('heads', options.heads ?? 'all', ['all', 'main'])
-    const outputs = await this.#call(
+    const outputs = await this.#run(
       'forward',
       (native) => this.#sized(native, imageSize, () => native.forward(batch, { mode, weights, heads })),
       options.signal,
@@ -171,9 +178,13 @@ export class GoogLeNet {
     dict: StateDict,
     options: { strict?: boolean } = {},
   ): Promise<{ missing: string[]; unexpected: string[] }> {
-    const { strict = true } = options
+    this.#checkUsable()
+    return this.#loadStateDict(dict, options)
+  }
+
+  async #loadStateDict(dict: StateDict, { strict = true }: { strict?: boolean } = {}) {
     const names = strict ? checkStateDict(dict, this.#parameters) : compareStateDict(dict, this.#parameters)
-    await this.#call('loadStateDict', (native) => setTensors(native, 'weights', dict, this.#parameters))
+    await this.#run('loadStateDict', (native) => setTensors(native, 'weights', dict, this.#parameters))
     return names
   }
 
@@ -189,14 +200,17 @@ export class GoogLeNet {
     options: { strict?: boolean } = {},
   ): Promise<{ missing: string[]; unexpected: string[] }> {
     this.#checkUsable()
-    const { strict = true } = options
+    return this.#during(() => this.#load(path, options))
+  }
+
+  async #load(path: string, { strict = true }: { strict?: boolean }) {
     const file = await readModelFile(await findModelFile(path))
     const weights = file.kind === 'checkpoint' ? file.snapshot.weights : file.weights
-    if (!strict) return this.loadStateDict(weights, { strict })
+    if (!strict) return this.#loadStateDict(weights, { strict })
     checkVariant(path, weights, this.options.variant)
-    if (file.kind === 'checkpoint' || !file.source) return this.loadStateDict(weights)
+    if (file.kind === 'checkpoint' || !file.source) return this.#loadStateDict(weights)
     checkStateDict(weights, this.#parameters, { optional: isAuxiliary })
-    return this.loadStateDict(weights, { strict: false })
+    return this.#loadStateDict(weights, { strict: false })
   }
 
   /**
@@ -279,8 +293,9 @@ export class GoogLeNet {
     const pictures = typeof input === 'string' || input instanceof Uint8Array ? [input] : input
     checkPictures(pictures)
     this.#checkUsable()
-    const predictions = await this.#withLoader(options, (loader) =>
-      classifyBy([this], loader, pictures, options),
+    const judge = { options: this.options, forward: this.#forward.bind(this) }
+    const predictions = await this.#during(() =>
+      this.#withLoader(options, (loader) => classifyBy([judge], loader, pictures, options)),
     )
     return pictures === input ? predictions : predictions[0]!
   }
@@ -321,14 +336,22 @@ export class GoogLeNet {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    void this.#queue.run(() => {
-      this.#loader?.dispose()
-      this.#native.dispose()
-    })
+    void Promise.allSettled(this.#underWay).then(() =>
+      this.#queue.run(() => {
+        this.#loader?.dispose()
+        this.#native.dispose()
+      }),
+    )
   }
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  async #during<T>(call: () => Promise<T>): Promise<T> {
+    const result = call()
+    this.#underWay.add(result)
+    return result.finally(() => this.#underWay.delete(result))
   }
 
   /** With the loader that is kept from call to call, or with one for pictures that are decoded in another way. */
@@ -385,6 +408,15 @@ export class GoogLeNet {
     atOnce = 1,
   ): Promise<T> {
     this.#checkUsable()
+    return this.#run(doing, call, signal, atOnce)
+  }
+
+  async #run<T>(
+    doing: string,
+    call: (native: Network) => Promise<T>,
+    signal?: AbortSignal,
+    atOnce = 1,
+  ): Promise<T> {
     try {
       return await this.#queue.run(() => call(this.#native), signal, atOnce)
     } catch (error) {

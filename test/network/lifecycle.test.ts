@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { packageRoot } from '../../lib/packageRoot.js'
 import { create, differing, labels, waves } from './helpers.js'
 
 const sgd = { learningRate: 0.02, momentum: 0.9 }
@@ -93,6 +97,29 @@ describe('dispose', () => {
     const [{ logits }, { loss }] = await before
     expect(logits.data.every(Number.isFinite)).toBe(true)
     expect(loss).toBeGreaterThan(0)
+  })
+
+  it('lets classifications and loads that read files come to their end too', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lifecycle-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const path = join(folder, 'weights.safetensors')
+    const net = await create()
+    await net.save(path)
+    const picture = join(packageRoot, 'data/emoji/train/animal/1F400.jpg')
+    const expected = await net.classify(picture)
+    const pictures = Array.from({ length: 70 }, () => picture) // more than go at once
+    const calls = [
+      net.classify(pictures),
+      net.classify(picture, { quality: 'fast' }),
+      net.load(path),
+    ] as const
+    net.dispose()
+    await expect(net.classify(picture)).rejects.toEqual(disposed)
+    await expect(net.forward(waves(1))).rejects.toEqual(disposed)
+    const [many, fast, loaded] = await Promise.all(calls)
+    for (const one of many) expect(one[0]!.probability).toBeCloseTo(expected[0]!.probability, 4)
+    expect(fast).toHaveLength(expected.length)
+    expect(loaded).toEqual({ missing: [], unexpected: [] })
   })
 
   it('comes with the end of a scope', async () => {
