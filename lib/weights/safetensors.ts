@@ -1,4 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { shown } from '../checks.js'
 import { asGoogLeNetError } from '../errors.js'
 import { writeFileAtomic } from '../files.js'
@@ -29,8 +31,15 @@ const largestHeader = 100_000_000
 const lengthBytes = 8
 
 /**
+ * The metadata entry with the CRC-32 of the file behind its first eight bytes, in hexadecimal; of itself as zeros. Files
+ * from elsewhere have none.
+ */
+const checksumKey = 'googlenet.crc32'
+const noChecksum = '00000000'
+
+/**
  * Reads a safetensors file (https://github.com/huggingface/safetensors#format): F32, F16, BF16 and F64 into
- * Float32Arrays, I64 as it is. Nothing in the file is trusted.
+ * Float32Arrays, I64 as it is. Nothing in the file is trusted; where it has a checksum, every bit is checked.
  *
  * @throws ERR_GOOGLENET_WEIGHTS_FORMAT saying what was found, also for a file that cannot be opened.
  */
@@ -41,14 +50,23 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
     if (!status.isFile()) throw new Error('it is not a file') // opening a pipe would wait for its writer
     file = await open(path, 'r')
     const headerLength = await readHeaderLength(file, status.size)
-    const header = decodeHeader(await readBytes(file, lengthBytes, headerLength))
-    const { entries, metadata } = parseHeader(header)
+    const headerBytes = await readBytes(file, lengthBytes, headerLength)
+    const { entries, metadata: all } = parseHeader(decodeHeader(headerBytes))
+    const { [checksumKey]: stated, ...metadata } = all
     const start = lengthBytes + headerLength
     checkLayout(entries, status.size - start)
     const tensors = new Map<string, FileTensor>()
+    let sum = stated === undefined ? 0 : crc32(withoutChecksum(headerBytes, stated))
     for (const { name, dtype, shape, begin, end } of entries) {
-      const data = toTensorData(dtype, await readBytes(file, start + begin, end - begin))
-      tensors.set(name, { shape, data } as FileTensor)
+      const bytes = await readBytes(file, start + begin, end - begin)
+      if (stated !== undefined) sum = addedUp(sum, bytes)
+      tensors.set(name, { shape, data: toTensorData(dtype, bytes) } as FileTensor)
+    }
+    if (stated !== undefined && stated !== hexadecimal(sum)) {
+      throw new Error(
+        `its checksum is ${hexadecimal(sum)}, it says ${shown(stated)}: it was damaged after it was written; take an ` +
+          `earlier checkpoint or another copy (or, if another program changed it, remove its metadata "${checksumKey}")`,
+      )
     }
     return { tensors, metadata }
   } catch (error) {
@@ -59,7 +77,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Writes a safetensors file: floats as F32, integers as I64.
+ * Writes a safetensors file, floats as F32, integers as I64, with a checksum.
  *
  * @throws ERR_GOOGLENET_IO; what was at `path` stays then.
  */
@@ -71,7 +89,7 @@ export async function writeSafetensors(
   // Wider elements first, so that each tensor lies at a multiple of its element's size.
   const ordered = [...tensors].sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT)
   const header: Record<string, unknown> = Object.create(null)
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata
+  header.__metadata__ = { ...metadata, [checksumKey]: noChecksum }
   let end = 0
   for (const [name, { shape, data }] of ordered) {
     const begin = end
@@ -79,15 +97,40 @@ export async function writeSafetensors(
     const dtype = data instanceof Float32Array ? 'F32' : 'I64'
     header[name] = { dtype, shape, data_offsets: [begin, end] }
   }
+  const pieces = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  const headerBytes = encodeHeader(header)
+  let sum = crc32(headerBytes.subarray(lengthBytes))
+  for (const piece of pieces) {
+    sum = addedUp(sum, piece)
+    await setImmediate() // lets others have the event loop
+  }
+  headerBytes.write(hexadecimal(sum), checksumPlace(headerBytes, noChecksum))
   await writeFileAtomic(path, async (file) => {
-    await file.writeFile(encodeHeader(header))
-    for (const [, { data }] of ordered) {
-      await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
+    for (const piece of [headerBytes, ...pieces]) await file.writeFile(piece)
   })
 }
 
-function encodeHeader(header: object): Uint8Array {
+/** zlib's CRC-32 of no bytes is that of none before either. */
+const addedUp = (sum: number, bytes: Uint8Array): number => (bytes.length > 0 ? crc32(bytes, sum) : sum)
+
+const hexadecimal = (sum: number): string => sum.toString(16).padStart(8, '0')
+
+/** Where a checksum is in a header; -1 if it is nowhere in this form. */
+function checksumPlace(header: Buffer, checksum: string): number {
+  const key = `"${checksumKey}":"`
+  const found = header.lastIndexOf(`${key}${checksum}"`)
+  return found < 0 ? found : found + key.length
+}
+
+/** A header as it was when its checksum was made. */
+function withoutChecksum(header: Uint8Array<ArrayBuffer>, checksum: string): Buffer {
+  const bytes = Buffer.from(header)
+  const place = checksumPlace(bytes, checksum)
+  if (place >= 0) bytes.write(noChecksum, place)
+  return bytes
+}
+
+function encodeHeader(header: object): Buffer {
   const json = Buffer.from(JSON.stringify(header))
   const padded = Buffer.alloc(lengthBytes + Math.ceil(json.length / 8) * 8, ' ')
   padded.writeBigUInt64LE(BigInt(padded.length - lengthBytes))

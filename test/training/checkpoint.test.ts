@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises'
+import { open, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GoogLeNet } from '../../lib/network.js'
@@ -97,6 +97,24 @@ describe("a run's folder", async () => {
     expect(checkpoint.path).toBe(paths[1])
     expect(passedOver.map(({ path }) => path)).toEqual([paths[3], paths[2]])
     expect(passedOver[0]!.reason).toMatch(/cut short/)
+    // One bit anywhere, or pages that never reached the disk: the one before is taken.
+    const { size } = await stat(paths[1]!)
+    for (const place of [0.013, 0.41, 0.77, 0.9999]) {
+      for (const damage of [Buffer.of(0), Buffer.alloc(4096)]) {
+        const file = await open(paths[1]!, 'r+')
+        const at = Math.floor(place * size)
+        const length = Math.min(damage.length, size - at)
+        const good = (await file.read(Buffer.alloc(length), 0, length, at)).buffer
+        const bad = length === 1 ? Buffer.of(good[0]! ^ 4) : damage.subarray(0, length)
+        await file.write(bad, 0, length, at)
+        const found = await findCheckpoint(run)
+        expect(found.checkpoint.path).toBe(paths[0])
+        expect(found.passedOver.at(-1)!.reason).toMatch(/checksum/)
+        await file.write(good, 0, length, at)
+        await file.close()
+      }
+    }
+    expect(await lastCheckpoint(run)).toBe(paths[1])
     await writeFile(paths[1]!, '')
     await writeFile(paths[0]!, '')
     await expect(lastCheckpoint(run)).rejects.toMatchObject({ code: 'ERR_GOOGLENET_CHECKPOINT' })

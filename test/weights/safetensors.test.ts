@@ -182,7 +182,7 @@ describe('writing', () => {
       { dtype: string; shape: number[]; data_offsets: [number, number] }
     >
     expect(headerLength % 8).toBe(0)
-    expect(header.__metadata__).toBeUndefined()
+    expect(header.__metadata__).toEqual({ 'googlenet.crc32': expect.stringMatching(/^[0-9a-f]{8}$/) })
     expect(header['stem.count']).toEqual({ dtype: 'I64', shape: [], data_offsets: [0, 8] })
     expect(header['stem.weight']).toEqual({ dtype: 'F32', shape: [2, 1, 3], data_offsets: [8, 32] })
     expect(bytes.readFloatLE(8 + headerLength + 8)).toBe(1)
@@ -196,6 +196,31 @@ describe('writing', () => {
     await writeSafetensors(path, new Map([['part', { shape: [2], data }]]))
     const { tensors: found } = await readSafetensors(path)
     expect(found.get('part')!.data).toEqual(Float32Array.of(1, 2))
+  })
+
+  it('keeps a checksum: whatever bit is changed afterwards, or part written anew, reading says so', async () => {
+    const path = join(folder, 'checked.safetensors')
+    await writeSafetensors(path, tensors, { note: 'x' })
+    const good = await readFile(path)
+    const whole = await readSafetensors(path)
+    const refused = { code: 'ERR_GOOGLENET_WEIGHTS_FORMAT' }
+    for (let bit = 0; bit < 8 * good.length; bit++) {
+      const bytes = Buffer.from(good)
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+      const found = await read(bytes).catch((error) => error)
+      // Without its name the checksum is not known as one, but then all else is as it was.
+      if (found instanceof Error) expect(found).toMatchObject(refused)
+      else expect([...found.tensors]).toEqual([...whole.tensors])
+    }
+    const data = 8 + Number(good.readBigUInt64LE())
+    for (let at = data; at < good.length; at += 4) {
+      const torn = Buffer.from(good).fill(0, at)
+      if (torn.equals(good)) continue
+      await expect(read(torn)).rejects.toMatchObject({
+        ...refused,
+        message: expect.stringMatching(/its checksum is [0-9a-f]{8}, .* damaged after .* earlier checkpoint/),
+      })
+    }
   })
 
   it('into a folder that is not there fails and leaves nothing', async () => {
