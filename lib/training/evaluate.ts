@@ -1,12 +1,14 @@
 import type { Loader } from '../../binding.js'
 import { checkChoice, checkNumber } from '../checks.js'
 import { type Crops, checkCrops } from '../data/augment.js'
-import { batches } from '../data/batches.js'
+import { type Batch, batches } from '../data/batches.js'
 import { checkPictureChannels, type DecodeOptions, openLoader } from '../data/loader.js'
 import type { SampleSource } from '../data/source.js'
 import { checkNetworks, judge, type Networks } from '../ensemble.js'
 import { GoogLeNetError } from '../errors.js'
 import type { WeightsChoice } from '../network.js'
+import { stepsAtOnce } from '../options.js'
+import type { Tensor } from '../tensors.js'
 import { checkClasses, loaderThreads } from './setup.js'
 import { Tally } from './tally.js'
 
@@ -85,7 +87,16 @@ export async function evaluate(
   }
 }
 
-/** As `evaluate`; after each batch it yields the pictures done so far. */
+/** A batch that is judged; none of its pictures could be read where there are no logits. */
+interface Judging {
+  batch: Batch
+  logits?: Promise<Tensor>
+}
+
+/**
+ * As `evaluate`; after each batch it yields the pictures done so far. The next batches are decoded while one is judged,
+ * and on a GPU two are judged at once.
+ */
 export async function* evaluateInParts(
   networks: Networks,
   source: SampleSource,
@@ -117,18 +128,29 @@ export async function* evaluateInParts(
     ...(onError && { onError }),
     ...(signal && { signal }),
   })
-  for await (const batch of stream) {
-    skipped.push(...batch.skipped)
-    if (batch.labels.length > 0) {
-      const logits = await judge(nets, batch.images, { crops, batchSize, weights })
-      for (const [i, label] of batch.labels.entries()) {
-        const index = batch.indices[i]!
-        const { name } = source.sample(index)
-        tally.add(logits.data.subarray(i * classes, (i + 1) * classes), { label, index, name })
-      }
-    }
-    yield batch.position
+  const begin = (batch: Batch): Judging => {
+    if (batch.labels.length === 0) return { batch }
+    const logits = judge(nets, batch.images, { crops, batchSize, weights })
+    logits.catch(() => {}) // nobody asks when the evaluation has ended before
+    return { batch, logits }
   }
+  const finish = async ({ batch, logits }: Judging): Promise<number> => {
+    skipped.push(...batch.skipped)
+    const { data } = (await logits) ?? { data: new Float32Array(0) }
+    for (const [i, label] of batch.labels.entries()) {
+      const index = batch.indices[i]!
+      const { name } = source.sample(index)
+      tally.add(data.subarray(i * classes, (i + 1) * classes), { label, index, name })
+    }
+    return batch.position
+  }
+  const atOnce = stepsAtOnce(net.options.device)
+  const underWay: Judging[] = []
+  for await (const batch of stream) {
+    underWay.push(begin(batch))
+    while (underWay.length >= atOnce) yield await finish(underWay.shift()!)
+  }
+  for (const judging of underWay) yield await finish(judging)
   return summarize(source.classes, tally, skipped, (performance.now() - began) / 1000)
 }
 

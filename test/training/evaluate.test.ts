@@ -7,8 +7,9 @@ import { ImageFolder } from '../../lib/data/imageFolder.js'
 import { openLoader } from '../../lib/data/loader.js'
 import type { SampleSource } from '../../lib/data/source.js'
 import { classify } from '../../lib/ensemble.js'
+import { GoogLeNetError } from '../../lib/errors.js'
 import type { GoogLeNet } from '../../lib/network.js'
-import { evaluate } from '../../lib/training/evaluate.js'
+import { type EvaluationReport, evaluate } from '../../lib/training/evaluate.js'
 import { place, placeClasses, temporaryFolder } from '../data/pictures.js'
 import { smallNet } from './small.js'
 
@@ -21,6 +22,33 @@ beforeAll(async () => {
   net = await smallNet(source.classes)
 })
 afterAll(() => net.dispose())
+
+test('two batches judged at once, as on a GPU, give the same report, and progress in the same steps', async () => {
+  const timeless = ({ seconds, imagesPerSecond, ...report }: EvaluationReport) => report
+  const judged = async (one: GoogLeNet) => {
+    const progress: number[] = []
+    const options = { batchSize: 2, onProgress: (done: number) => progress.push(done) }
+    return { report: timeless(await evaluate(one, source, options)), progress }
+  }
+  const alone = await judged(net)
+  expect(alone.progress).toEqual([2, 4, 6, 8, 10])
+  expect(alone.report.skipped).toHaveLength(1)
+  const other = await smallNet(source.classes)
+  Object.defineProperty(other, 'options', { value: { ...other.options, device: 'cuda:0' } })
+  const forward = other.forward.bind(other)
+  let [underWay, most] = [0, 0]
+  other.forward = async (...call) => {
+    most = Math.max(most, ++underWay)
+    return forward(...call).finally(() => underWay--)
+  }
+  expect(await judged(other)).toEqual(alone)
+  expect(most).toBe(2)
+  other.forward = () => Promise.reject(new GoogLeNetError('ERR_GOOGLENET_DEVICE', 'lost'))
+  await expect(evaluate(other, source, { batchSize: 2 })).rejects.toMatchObject({
+    code: 'ERR_GOOGLENET_DEVICE',
+  })
+  other.dispose()
+})
 
 describe('several images a picture, several networks', () => {
   /** The mean probabilities of a picture's crops over networks, by hand. */
