@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PictureSource } from '../../binding.js'
 import { type BatchesOptions, batches } from '../../lib/data/batches.js'
 import { type DataEvent, openDataSet } from '../../lib/data/open.js'
+import { pack } from '../../lib/data/shards/pack.js'
 import type { DataSet, SampleSource } from '../../lib/data/source.js'
 import { evaluate } from '../../lib/training/evaluate.js'
 import { collect, ofType, smallNet } from '../training/small.js'
@@ -18,11 +19,24 @@ import {
   wordNetIds,
 } from './ilsvrc.js'
 import { temporaryFolder } from './pictures.js'
+import { serve } from './remote/server.js'
 
 const root = await temporaryFolder()
 process.env.XDG_CACHE_HOME = join(root, 'cache')
 await makeIlsvrc(root)
 const at = (...path: string[]) => join(root, ...path)
+
+/** Addresses of files of a folder, on a server. */
+async function served(folder: string, ending: string): Promise<string> {
+  const names = (await readdir(at(folder))).filter((name) => name.endsWith(ending)).sort()
+  const files = await Promise.all(
+    names.map(async (name) => [name, await readFile(at(folder, name))] as const),
+  )
+  const { url } = await serve(Object.fromEntries(files))
+  return names.map((name) => url + name).join('::')
+}
+const remote = { cache: at('remote') }
+const overHttp = { shards: await served('shards', '.tar'), parquet: await served('parquet', '.parquet') }
 
 async function bytesOf(source: PictureSource): Promise<Buffer> {
   if (source instanceof Uint8Array) return Buffer.from(source)
@@ -60,7 +74,12 @@ const forms: [form: string, open: () => Promise<DataSet>][] = [
   ],
   ['WebDataset shards', () => openDataSet(at('shards'), { classNames: wordNetIds })],
   ['WebDataset shards and the devkit', () => openDataSet(at('shards'), { devkit: at('archives', devkit) })],
+  [
+    'WebDataset shards over HTTP',
+    () => openDataSet(overHttp.shards, { devkit: at('archives', devkit), remote }),
+  ],
   ['parquet files', () => openDataSet(at('parquet'), { classNames: wordNetIds })],
+  ['parquet files over HTTP', () => openDataSet(overHttp.parquet, { classNames: wordNetIds, remote })],
 ]
 
 describe.each(forms)('%s', (form, open) => {
@@ -68,7 +87,7 @@ describe.each(forms)('%s', (form, open) => {
     const data = await open()
     const reference = await openDataSet(at('folders'))
     // Rows of a table have no names but their numbers.
-    const names = form === 'parquet files' ? { name: expect.stringMatching(/#\d+$/) } : {}
+    const names = form.startsWith('parquet files') ? { name: expect.stringMatching(/#\d+$/) } : {}
     const expected = (samples: object[]) => samples.map((one) => ({ ...one, ...names }))
     expect(await seen(data.train)).toEqual(expected(await seen(reference.train)))
     expect((await seen(data.validation)).sort(byName)).toEqual(
@@ -80,7 +99,7 @@ describe.each(forms)('%s', (form, open) => {
 
   test('calls its classes what people do, where the words are there', async () => {
     const data = await open()
-    const isNamed = !['class folders', 'WebDataset shards', 'parquet files'].includes(form)
+    const isNamed = !['class folders', 'WebDataset shards'].includes(form) && !form.startsWith('parquet')
     for (const part of [data, data.train, data.validation]) {
       expect(part.classes).toEqual(isNamed ? labels : wordNetIds)
     }
@@ -88,22 +107,35 @@ describe.each(forms)('%s', (form, open) => {
   })
 
   test('gives the same losses with the same seed', async () => {
-    const losses = async (data: DataSet) => {
-      using net = await smallNet(data.classes)
-      const events = await collect(net, data, {
-        epochs: 1,
-        batchSize: 8,
-        reportEvery: 1,
-        seed: 7,
-        loaderThreads: 1,
-      })
-      const report = await evaluate(net, data.validation)
-      return [...ofType(events, 'step').map(({ train }) => train.loss), report.top1]
-    }
     const reference = await losses(await openDataSet(at('folders')))
     expect(reference.length).toBe(4)
     expect(await losses(await open())).toEqual(reference)
   })
+})
+
+/** Of each step of an epoch, and how well it was learnt. */
+async function losses(data: DataSet): Promise<number[]> {
+  using net = await smallNet(data.classes)
+  const options = { epochs: 1, batchSize: 8, reportEvery: 1, seed: 7, loaderThreads: 1 }
+  const events = await collect(net, data, options)
+  const report = await evaluate(net, data.validation)
+  return [...ofType(events, 'step').map(({ train }) => train.loss), report.top1]
+}
+
+test('a pack has the same samples, mixed; it gives the same losses here and over HTTP', async () => {
+  const reference = await openDataSet(at('archives'))
+  await pack(reference, at('pack'), { samplesPerShard: 7 })
+  const files = await readdir(at('pack'))
+  const entries = files.map(async (name) => [name, await readFile(at('pack', name))] as const)
+  const server = await serve(Object.fromEntries(await Promise.all(entries)))
+  const packed = [await openDataSet(at('pack')), await openDataSet(server.url, { remote })]
+  for (const { classes, train, validation } of packed) {
+    expect(classes).toEqual(labels)
+    expect(train.synsets).toEqual(wordNetIds)
+    expect((await seen(train)).sort(byName)).toEqual((await seen(reference.train)).sort(byName))
+    expect(await seen(validation)).toEqual(await seen(reference.validation))
+  }
+  expect(await losses(packed[1]!)).toEqual(await losses(packed[0]!))
 })
 
 test('a pass over the archives is the same for any threads, ranks and place of its start', async () => {
