@@ -47,7 +47,7 @@ export function readerCommand(target) {
   )
   return {
     program: process.execPath,
-    args: [join(core, 'dist/cli.js'), moduleOf(target), '-i', compiled],
+    args: [join(core, 'dist/cli.js'), moduleOf(target), '-i', compiled, '--timeout', '20000'],
     env,
   }
 }

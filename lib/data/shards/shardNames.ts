@@ -22,19 +22,27 @@ function expandBraces(text: string): string[] {
   const found = /^(.*?)\{([^{}]*)\}(.*)$/s.exec(text)
   if (!found) return [text]
   const [, before = '', inside = '', after = ''] = found
-  const choices = expandRange(inside) ?? inside.split(',')
+  const { count, choice } = choicesOf(inside)
   const rest = expandBraces(after)
-  if (choices.length * rest.length > mostNames) {
+  if (count * rest.length > mostNames) {
     throw new GoogLeNetError('ERR_GOOGLENET_OPTION', `${text} stands for more than ${mostNames} shards`)
   }
-  return choices.flatMap((choice) => rest.map((end) => before + choice + end))
+  return Array.from({ length: count }, (_, i) => before + choice(i)).flatMap((begin) =>
+    rest.map((end) => begin + end),
+  )
 }
 
-function expandRange(inside: string): string[] | undefined {
+/** What stands between braces: how many texts, and each of them. None is made before their number is known. */
+function choicesOf(inside: string): { count: number; choice: (i: number) => string } {
   const [, first, last] = /^(\d+)\.\.(\d+)$/.exec(inside) ?? []
-  if (first === undefined || last === undefined) return undefined
-  const length = Math.min(mostNames + 1, Math.max(0, Number(last) - Number(first) + 1))
-  return Array.from({ length }, (_, i) => String(Number(first) + i).padStart(first.length, '0'))
+  if (first === undefined || last === undefined) {
+    const texts = inside.split(',')
+    return { count: texts.length, choice: (i) => texts[i]! }
+  }
+  return {
+    count: Math.max(0, Number(last) - Number(first) + 1),
+    choice: (i) => String(Number(first) + i).padStart(first.length, '0'),
+  }
 }
 
 /** The parts of a data set that its shards' names tell apart. */
