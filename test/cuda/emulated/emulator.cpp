@@ -8,6 +8,7 @@
 // swapcontext() without its two system calls, of which millions would be made: leaves one stack for another.
 extern "C" void emulated_switch(void** from, void* to);
 asm(R"(
+.pushsection .text
 .globl emulated_switch
 emulated_switch:
   push %rbp
@@ -25,6 +26,7 @@ emulated_switch:
   pop %rbx
   pop %rbp
   ret
+.popsection
 )");
 
 namespace emulated {
