@@ -1,7 +1,8 @@
 // A thread's decoder of JPEGs: by the card's own hardware where it has some (A100 and later), else by
-// nvJPEG's kernels, whole, and then PictureResizer. A picture comes back as what the network takes of it, 150
-// kB of a crop of 224 x 224: at 20000 a second 3 GB/s of the 25 to 60 that the bus carries, so that the
-// loader needs no knowledge of networks.
+// nvJPEG's kernels, and then PictureResizer. Whole pictures: the entropy code must be read from the beginning
+// anyway, and before 13.3 nvJPEG did not interpolate chroma well at the edges of a region. What comes back is
+// what the network takes, 150 kB of a crop of 224 x 224: at 20000 a second 3 GB/s of the 25 or 50 that PCIe 4
+// or 5 carries, so that the loader needs no knowledge of networks.
 #include <bit>
 #include <map>
 #include <memory>
