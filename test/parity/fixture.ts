@@ -1,22 +1,29 @@
-/** The files that make.py leaves: what PyTorch computes for the seed network. */
+/** The files that make.py leaves: what PyTorch computes for the networks. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Variant } from '../../lib/index.js'
 
 export const folder = fileURLToPath(new URL('fixtures', import.meta.url))
 
 export interface Fixture {
   name: string
+  variant: Variant
   batch: number
   imageSize: number
   classes: number
   reduction4d: number
   aux: boolean
+  /** What the formula's images are multiplied by. */
+  scale: number
   /** Whether the losses of ten steps of SGD are there. */
   steps: boolean
   sgd: { lr: number; momentum: number; weight_decay: number }
   /** Moves the first step's images off the network's kinks. */
   tweak: number[]
-  /** Of the parameters with gradients, and of the running statistics, in the order of norms and sketches. */
+  /**
+   * Of the parameters with gradients, and of the running statistics, in the order of norms and sketches: under the
+   * names of the variant's source.
+   */
   names: { gradient: string[]; running: string[] }
   tensor(name: string): Float64Array
 }
@@ -42,7 +49,9 @@ function readFixture(path: string): Fixture {
   const bytes = readFileSync(path)
   const { tensors, metadata, start } = readHeader(bytes)
   return {
-    ...(JSON.parse(metadata.fixture!) as Omit<Fixture, 'tensor'>),
+    variant: 'seed',
+    scale: 1,
+    ...(JSON.parse(metadata.fixture!) as Omit<Fixture, 'tensor' | 'variant' | 'scale'>),
     tensor(name) {
       const entry = tensors[name]
       if (!entry) throw new Error(`${path} has no ${name}`)

@@ -51,13 +51,14 @@ def near_kinks(models, images):
         # Of each channel: where a batch varies little, BatchNorm magnifies its noise with it.
         rest = [d for d in range(exact.dim()) if d != 1]
         noise = (single - exact).detach().square().mean(rest, keepdim=True).sqrt().expand_as(exact)
-        if isinstance(module, nn.ReLU):
+        if module is F.relu:
             near = exact.detach().abs() < NEAR * noise
             distances = exact[near]
         else:
             noise = 2**0.5 * noise[:, :, :1, :1]
             p, k, s = module.padding, module.kernel_size, module.stride
-            windows = F.pad(exact, (p,) * 4, value=-1.0).unfold(2, k, s).unfold(3, k, s).flatten(4)
+            end = p + (s - 1 if module.ceil_mode else 0)
+            windows = F.pad(exact, (p, end) * 2, value=-1.0).unfold(2, k, s).unfold(3, k, s).flatten(4)
             values, places = windows.detach().topk(2)
             gap = values[..., 0] - values[..., 1]
             # Equal values are ReLU's zeros: their gradient ends there whichever is taken.
@@ -71,12 +72,22 @@ def near_kinks(models, images):
 def kink_inputs(model, images):
     """The inputs of every ReLU and max pool, before they are changed in place."""
     found = []
-    modules = [module for module in model.modules() if isinstance(module, (nn.ReLU, nn.MaxPool2d))]
+    pools = [module for module in model.modules() if isinstance(module, nn.MaxPool2d)]
     hooks = [
-        module.register_forward_pre_hook(lambda module, inputs: found.append((module, inputs[0].clone())))
-        for module in modules
+        pool.register_forward_pre_hook(lambda module, inputs: found.append((module, inputs[0].clone())))
+        for pool in pools
     ]
-    model(images)
-    for hook in hooks:
-        hook.remove()
+    relu = F.relu  # which nn.ReLU calls too
+
+    def noted_relu(x, inplace=False):
+        found.append((relu, x.clone()))
+        return relu(x, inplace)
+
+    F.relu = noted_relu
+    try:
+        model(images)
+    finally:
+        F.relu = relu
+        for hook in hooks:
+            hook.remove()
     return found

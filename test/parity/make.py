@@ -1,6 +1,6 @@
-"""Makes fixtures/: what PyTorch computes for the seed network, in float64, from the formula's weights.
+"""Makes fixtures/: what PyTorch computes for the networks, in float64, from the formula's weights.
 
-    python test/parity/make.py            (needs torch and numpy; some minutes)
+    python test/parity/make.py            (needs torch, torchvision and numpy; some minutes)
 
 Each case is one safetensors file: logits and losses, and of each gradient and running statistic after a step
 its norm and its sketch (formula.py). Float64 is the better reference: PyTorch's own fp32 is as far from it as
@@ -18,7 +18,9 @@ import torch.nn.functional as F
 
 import formula
 from kinks import move_off_kinks
-from seed_model import GoogLeNet
+import paper_model
+import seed_model
+import torchvision_model
 from tensor_file import header_of, write
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -35,6 +37,22 @@ def case(reduction4d, batch, size, classes, aux=True, steps=False):
     )
 
 
+def variant_case(variant, batch, size, classes, steps=False, scale=1):
+    """Of a variant with its own width in 4d. `scale` of the images: so large that LRN has something to do."""
+    name = f"{variant}-b{batch}-s{size}-c{classes}"
+    return dict(
+        name=name,
+        variant=variant,
+        reduction4d=144,
+        batch=batch,
+        imageSize=size,
+        classes=classes,
+        aux=True,
+        steps=steps,
+        scale=scale,
+    )
+
+
 # Sizes and batches whose last maps have enough places for BatchNorm: of eight values and fewer, PyTorch's own
 # fp32 has its gradients no nearer than 1e-3.
 CASES = [
@@ -46,24 +64,36 @@ CASES = [
     case(144, 7, 96, 2),
     case(114, 1, 224, 1000),
     case(144, 2, 224, 2, steps=True),
+    variant_case("paper", 1, 224, 10, scale=16),
+    variant_case("paper", 2, 97, 7, steps=True, scale=16),
+    variant_case("torchvision", 1, 224, 10),
+    variant_case("torchvision", 3, 97, 7, steps=True),
 ]
 
 
 def make_model(case, dtype):
     """The network of a case with the formula's values."""
-    model = GoogLeNet(
-        image_size=case["imageSize"],
-        num_classes=case["classes"],
-        reduction4d=case["reduction4d"],
-        aux=case["aux"],
-        aux_dropout=0.0,
-    )
+    variant = case.get("variant", "seed")
+    if variant == "seed":
+        model = seed_model.GoogLeNet(
+            image_size=case["imageSize"],
+            num_classes=case["classes"],
+            reduction4d=case["reduction4d"],
+            aux=case["aux"],
+            aux_dropout=0.0,
+        )
+    else:
+        model = {"paper": paper_model, "torchvision": torchvision_model}[variant].GoogLeNet(case["classes"])
     state = model.state_dict()
     for name, value in state.items():
         if not name.endswith("num_batches_tracked"):
-            state[name] = torch.from_numpy(formula.parameter(name, tuple(value.shape)))
+            state[name] = torch.from_numpy(formula.parameter(name_in_file(case, name), tuple(value.shape)))
     model.load_state_dict(state, strict=True)
     return model.to(dtype)
+
+
+def name_in_file(case, name):
+    return paper_model.file_name(name) if case.get("variant") == "paper" else name
 
 
 def batch_of(case, step, tweak, dtype):
@@ -72,7 +102,7 @@ def batch_of(case, step, tweak, dtype):
     shape = (case["batch"], 3, case["imageSize"], case["imageSize"])
     images = formula.images(name, shape, tweak if step == 0 else ())
     labels = formula.labels(name, case["batch"], case["classes"])
-    return torch.from_numpy(images).to(dtype), torch.from_numpy(labels)
+    return case.get("scale", 1) * torch.from_numpy(images).to(dtype), torch.from_numpy(labels)
 
 
 def loss_of(heads, labels):
@@ -95,7 +125,7 @@ def compute(case, tweak, dtype):
         out["train." + name] = head.detach()
     out["losses"] = torch.stack([loss, *losses]).detach()
     for name, p in model.named_parameters():
-        out["gradient." + name] = p.grad
+        out["gradient." + name_in_file(case, name)] = p.grad
     for name, b in model.named_buffers():
         if not name.endswith("num_batches_tracked"):
             out["running." + name] = b
@@ -147,7 +177,8 @@ def fixture(exact):
         names[kind] = [name.split(".", 1)[1] for name in exact if name.startswith(kind + ".")]
         values = [(name, exact[f"{kind}.{name}"]) for name in names[kind]]
         tensors[kind + ".norms"] = np.array([np.linalg.norm(v) for _, v in values])
-        tensors[kind + ".sketches"] = np.stack([formula.sketch(name, v) for name, v in values])
+        sketches = [formula.sketch(name, v) for name, v in values]
+        tensors[kind + ".sketches"] = np.array(sketches).reshape(len(values), formula.SKETCH)
     small = {name: v.astype(np.float64 if v.size < 100 else np.float32) for name, v in tensors.items()}
     return small, names
 
