@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Loader, MemoryReport, Network, PlanReport, ProfileReport, StepMetrics } from '../binding.js'
+import type { MemoryReport, Network, PlanReport, ProfileReport, StepMetrics } from '../binding.js'
 import { checkChoice, checkNumber } from './checks.js'
 import { type ClassifyOptions, checkPictures, type PictureInput, type Prediction } from './classify.js'
-import { checkDecodeOptions, checkPictureChannels, type DecodeOptions, openLoader } from './data/loader.js'
+import { KeptLoader } from './data/keptLoader.js'
 import { classifyBy } from './ensemble.js'
 import { asGoogLeNetError, GoogLeNetError } from './errors.js'
 import { checkImages, checkLabels, type Images } from './images.js'
@@ -59,10 +58,8 @@ export class GoogLeNet {
   #native: Network
   /** The other sizes of images that the native network takes, or is being made to take. */
   readonly #sizes = new Map<number, Promise<void>>()
-  #loader: Loader | undefined
+  readonly #loader: KeptLoader
   #disposed = false
-  /** Calls that read files before they are in the queue: `dispose` waits for them. */
-  readonly #underWay = new Set<Promise<unknown>>()
   readonly #queue = new CallQueue()
   /** Of every tensor of a state dict. */
   readonly #parameters: { name: string; shape: readonly number[]; trainable: boolean }[]
@@ -70,6 +67,7 @@ export class GoogLeNet {
   private constructor(options: ResolvedOptions, native: Network) {
     this.options = Object.freeze(options)
     this.#native = native
+    this.#loader = new KeptLoader(options.channels, options.threads)
     this.#parameters = trace(defineNetwork(options)).flatMap(({ parameters }) => parameters)
   }
 
@@ -200,7 +198,7 @@ export class GoogLeNet {
     options: { strict?: boolean } = {},
   ): Promise<{ missing: string[]; unexpected: string[] }> {
     this.#checkUsable()
-    return this.#during(() => this.#load(path, options))
+    return this.#queue.during(() => this.#load(path, options))
   }
 
   async #load(path: string, { strict = true }: { strict?: boolean }) {
@@ -294,8 +292,8 @@ export class GoogLeNet {
     checkPictures(pictures)
     this.#checkUsable()
     const judge = { options: this.options, forward: this.#forward.bind(this) }
-    const predictions = await this.#during(() =>
-      this.#withLoader(options, (loader) => classifyBy([judge], loader, pictures, options)),
+    const predictions = await this.#queue.during(() =>
+      this.#loader.use(options, (loader) => classifyBy([judge], loader, pictures, options)),
     )
     return pictures === input ? predictions : predictions[0]!
   }
@@ -336,38 +334,14 @@ export class GoogLeNet {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    void Promise.allSettled(this.#underWay).then(() =>
-      this.#queue.run(() => {
-        this.#loader?.dispose()
-        this.#native.dispose()
-      }),
-    )
+    void this.#queue.close(() => {
+      this.#loader.dispose()
+      this.#native.dispose()
+    })
   }
 
   [Symbol.dispose](): void {
     this.dispose()
-  }
-
-  async #during<T>(call: () => Promise<T>): Promise<T> {
-    const result = call()
-    this.#underWay.add(result)
-    return result.finally(() => this.#underWay.delete(result))
-  }
-
-  /** With the loader that is kept from call to call, or with one for pictures that are decoded in another way. */
-  async #withLoader<T>(options: DecodeOptions, use: (loader: Loader) => Promise<T>): Promise<T> {
-    const channels = checkPictureChannels(this.options.channels)
-    const decode = checkDecodeOptions(options)
-    if (isDeepStrictEqual(decode, checkDecodeOptions({}))) {
-      this.#loader ??= openLoader(channels, this.options.threads)
-      return use(this.#loader)
-    }
-    const loader = openLoader(channels, this.options.threads, decode)
-    try {
-      return await use(loader)
-    } finally {
-      loader.dispose()
-    }
   }
 
   #checkTrainable(): void {

@@ -9,6 +9,8 @@ export class CallQueue {
   #begun: Promise<unknown> = Promise.resolve()
   /** When those that came after the last that ran alone have ended: as many as a next one must know of. */
   #beside: Promise<void>[] = []
+  /** Calls whose parts come into the queue later. */
+  readonly #underWay = new Set<Promise<unknown>>()
 
   /**
    * The result of `call` once its turn has come. A call that has begun is not broken off. Of calls in a row that say
@@ -32,6 +34,19 @@ export class CallQueue {
       this.#beside = atOnce > 1 ? [...this.#beside, ended].slice(-atOnce) : []
       if (atOnce === 1) this.#alone = ended
     })
+  }
+
+  /** A call made of several that it runs when it knows them, as when it has read a file; `close` waits for it. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    const result = call()
+    this.#underWay.add(result)
+    return result.finally(() => this.#underWay.delete(result))
+  }
+
+  /** Runs what must be last, once all calls made so far have ended. */
+  async close(last: () => void): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    await this.run(last)
   }
 }
 

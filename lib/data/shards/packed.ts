@@ -64,8 +64,9 @@ export async function openRemotePack(
     const kept = { url: address(indexName(shard)), size: shard.index.bytes, md5: shard.index.md5 }
     const read = await fetchIndex(remote, kept, signal)
     const index = checkLength(read, shard, described.size, withoutSecrets(described.url))
-    const isWhole = described.size === shard.bytes
-    const file = { ...described, ...(isWhole && { md5: shard.md5 }) }
+    const { url, size, ranges = false } = described
+    // The MD5 says more than an ETag, which another server has otherwise.
+    const file = size === shard.bytes ? { url, size, ranges, md5: shard.md5 } : described
     return { path: cache.pathOf(file), remote: file, index }
   }
   return openParts(manifest, open, remote)
