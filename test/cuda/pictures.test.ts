@@ -304,6 +304,16 @@ describe('with a card that is the host', () => {
     expect(stderr).toMatch(/ERR_GOOGLENET_DEVICE.*cuda:1: there is only cuda:0/)
   }, 60_000)
 
+  it('the nvJPEG that torchvision brings is found under its name', async () => {
+    const packages = join(folder, 'packages')
+    mkdirSync(join(packages, 'torchvision.libs'), { recursive: true })
+    const path = join(packages, 'torchvision.libs/libnvjpeg.36e11081.so.13')
+    copyFileSync(join(library, 'libnvjpeg.so.13'), path)
+    const { outcomes, cuda } = await decodeIn(at, one, { GOOGLENET_CUDA_PATH: packages })
+    expect(outcomes[0]).toMatchObject({ onGpu: 1 })
+    expect(cuda.libraries).toMatchObject([{ name: 'libnvjpeg.so.13', path }])
+  })
+
   it('system() shows nvJPEG', async () => {
     const { cuda } = await decodeIn(at, [], { GOOGLENET_CUDA_PATH: library })
     expect(cuda.libraries).toEqual([

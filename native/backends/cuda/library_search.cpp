@@ -46,6 +46,14 @@ std::string module_folder() {
   return fs::absolute(info.dli_fname, ignored).lexically_normal().parent_path().string();
 }
 
+/// Where the packages of a folder of Python's keep such libraries: NVIDIA's own, and torchvision, which
+/// brings nvJPEG.
+std::vector<std::string> package_folders(const std::string& packages) {
+  std::vector<std::string> folders = matches(packages + "/nvidia/*/lib");
+  append(folders, matches(packages + "/torchvision.libs"));
+  return folders;
+}
+
 /// The list's folders, and what `pip install --target` put into them.
 std::vector<std::string> named_folders() {
   std::vector<std::string> folders;
@@ -53,7 +61,7 @@ std::vector<std::string> named_folders() {
   for (std::string entry; std::getline(list, entry, ':');) {
     if (entry.empty()) continue;
     folders.push_back(entry);
-    append(folders, matches(entry + "/nvidia/*/lib"));
+    append(folders, package_folders(entry));
   }
   return folders;
 }
@@ -69,7 +77,7 @@ std::vector<std::string> python_folders() {
   append(patterns, {"/usr/lib/python3*/dist-packages", "/usr/local/lib/python3*/dist-packages",
                     "/usr/local/lib/python3*/site-packages"});
   std::vector<std::string> folders;
-  for (const std::string& pattern : patterns) append(folders, matches(pattern + "/nvidia/*/lib"));
+  for (const std::string& pattern : patterns) append(folders, package_folders(pattern));
   return folders;
 }
 
@@ -91,6 +99,17 @@ std::vector<Place> places() {
 std::string reason() {
   const char* text = dlerror();
   return text == nullptr ? "cannot be opened" : text;
+}
+
+/// The library in a folder; wheels with libraries of others call it libnvjpeg.<hash>.so.13.
+std::vector<std::string> files_of(const std::string& folder, const std::string& name) {
+  const size_t suffix = name.find(".so");
+  std::vector<std::string> files =
+      matches(folder + "/" + name.substr(0, suffix) + ".????????" + name.substr(suffix));
+  const std::string path = fs::path(folder) / name;
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) files.insert(files.begin(), path);
+  return files;
 }
 
 /// Opens a path, or a name that the system linker knows. False: not here, and `looked_in` says so.
@@ -150,12 +169,10 @@ Opened open_library(const std::string& name, const Accept& accept) {
     }
     if (place.folders.empty()) opened.library.looked_in.push_back(place.name + " (none)");
     for (const std::string& folder : place.folders) {
-      const std::string path = fs::path(folder) / name;
-      std::error_code ignored;
-      if (!fs::exists(path, ignored)) {
-        opened.library.looked_in.push_back(folder);
-      } else if (try_open(path, accept, opened)) {
-        return opened;
+      const std::vector<std::string> files = files_of(folder, name);
+      if (files.empty()) opened.library.looked_in.push_back(folder);
+      for (const std::string& path : files) {
+        if (try_open(path, accept, opened)) return opened;
       }
     }
   }

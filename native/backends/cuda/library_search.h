@@ -18,7 +18,8 @@ struct Opened {
 using Accept = std::function<std::string(void* handle, std::string& version)>;
 
 /// Looks beside the module, in the folders of $GOOGLENET_CUDA_PATH, where the system linker does, in
-/// $CUDA_HOME, $CUDA_PATH, $CONDA_PREFIX, and in the `nvidia/*/lib` folders of Python environments.
+/// $CUDA_HOME, $CUDA_PATH, $CONDA_PREFIX, and in the `nvidia/*/lib` and `torchvision.libs` folders of Python
+/// environments.
 Opened open_library(const std::string& name, const Accept& accept = {});
 
 /// "<name>.so.<first>", else that of the other major version of CUDA.
