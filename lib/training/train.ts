@@ -27,9 +27,9 @@ const validationCost = 1 / 3
  * machine, the bits of the result are the same whether it was stopped and resumed or not.
  *
  * @throws ERR_GOOGLENET_OPTION, and ERR_GOOGLENET_DATA for data that is not the network's, at once. While it runs:
- * ERR_GOOGLENET_PICTURE (`onError: 'throw'`) and ERR_GOOGLENET_DATA (nothing could be read), which save a checkpoint
- * of what was learnt so far; ERR_GOOGLENET_DIVERGED, ERR_GOOGLENET_IO and ERR_GOOGLENET_CHECKPOINT, which leave the
- * checkpoints as they are.
+ * ERR_GOOGLENET_PICTURE (`onError: 'throw'`), ERR_GOOGLENET_DATA (nothing could be read) and ERR_GOOGLENET_IO of the
+ * data (a server that no longer answers), which save a checkpoint of what was learnt so far; ERR_GOOGLENET_DIVERGED,
+ * ERR_GOOGLENET_IO of the checkpoints and ERR_GOOGLENET_CHECKPOINT, which leave the checkpoints as they are.
  */
 export function train(net: GoogLeNet, data: DataSet, options: TrainOptions = {}): Events {
   return new Training(net, data, checkTrainOptions(net, data, options)).run()
@@ -62,6 +62,8 @@ class Training {
   readonly #speed = new Speed()
   readonly #told = new Set<string>()
   #lastStepEnded = 0
+  /** Still true when that has failed. */
+  #isSaving = false
 
   constructor(net: GoogLeNet, data: DataSet, options: CheckedTrainOptions) {
     const { batchSize, accumulate, seed } = options
@@ -129,7 +131,8 @@ class Training {
 
   #isOfReading(error: unknown): boolean {
     const { code } = error as GoogLeNetError
-    return code === 'ERR_GOOGLENET_DATA' || code === 'ERR_GOOGLENET_PICTURE' || this.#isAbort(error)
+    const isLost = code === 'ERR_GOOGLENET_IO' && !this.#isSaving // a server or a disk
+    return code === 'ERR_GOOGLENET_DATA' || code === 'ERR_GOOGLENET_PICTURE' || isLost || this.#isAbort(error)
   }
 
   async *#runEpoch(loader: Loader): Events {
@@ -298,7 +301,9 @@ class Training {
   async *#save(best = false): Events {
     if (this.#folder === undefined) return
     const [epoch, step] = [this.#state.epoch, this.#steps]
+    this.#isSaving = true
     const path = await this.#folder.save(this.#net, this.#state, step, best ? this.#weights : undefined)
+    this.#isSaving = false
     yield { type: 'checkpoint', path, epoch, step, best }
   }
 

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ImageFolder } from '../../lib/data/imageFolder.js'
+import { GoogLeNetError } from '../../lib/errors.js'
 import { GoogLeNet } from '../../lib/network.js'
 import { listCheckpoints, readCheckpoint } from '../../lib/training/checkpoint.js'
 import type { TrainEvent } from '../../lib/training/events.js'
@@ -111,6 +112,31 @@ describe('a disk that fills up ends the training and leaves good files', () => {
     onTestFinished(() => void limitFileSize(Number.POSITIVE_INFINITY))
     await fillDisk(join(folder, 'limited'), () => limitFileSize(40_000_000))
   })
+})
+
+test('data that can no longer be fetched end the training after it has saved; it goes on from there', async () => {
+  let calls = 0
+  const ready = () => {
+    if (++calls < 4) return Promise.resolve()
+    return Promise.reject(new GoogLeNetError('ERR_GOOGLENET_IO', 'the server answered 503, after 6 tries'))
+  }
+  const { classes, length } = data.train
+  const sample = (index: number) => data.train.sample(index)
+  const failing = { classes, train: { classes, length, sample, ready }, validation: data.validation }
+  const run = join(folder, 'lost')
+  const events: TrainEvent[] = []
+  const options = { ...short, batchSize: 2, checkpoint: run }
+  const training = collect(net, failing, options, (event) => events.push(event))
+  await expect(training).rejects.toMatchObject({
+    code: 'ERR_GOOGLENET_IO',
+    message: expect.stringContaining('after 6 tries'),
+  })
+  expect(ofType(events, 'checkpoint').map(({ step }) => step)).toEqual([3])
+  const resumed = await collect(net, data, { ...options, resume: true })
+  expect(resumed[0]).toMatchObject({ resumed: { step: 3 } })
+  using other = await smallNet(data.classes)
+  await collect(other, data, { ...short, batchSize: 2, checkpoint: join(folder, 'not-lost') })
+  expect(digest(await net.snapshot())).toEqual(digest(await other.snapshot()))
 })
 
 describe('the folder of another training', () => {
