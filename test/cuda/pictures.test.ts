@@ -151,6 +151,8 @@ describe('with a card that is the host', () => {
     ['kernels', '0'],
     ['hardware', '1'],
     ['kernels where the hardware fails', '2'],
+    ['kernels where the hardware does not begin', '3'],
+    ['kernels where the hardware does not begin again', '4'],
   ])('every kind of crop is as on the CPU, decoded by %s', async (_, STUB_NVJPEG_HARDWARE) => {
     for (const { job, cpu, gpu } of await both(everyJob, { STUB_NVJPEG_HARDWARE })) {
       expect(gpu.positions).toEqual(job.pictures.map((_, i) => i))
@@ -299,6 +301,19 @@ describe('with a card that is the host', () => {
     const onCpu = await losses('cpu')
     expect(onCpu).toMatchObject([{ loss: expect.any(Number) }, { loss: expect.any(Number) }])
     expect(await losses('cuda')).toEqual(onCpu)
+    const answers = async (decoder: string) => {
+      const [model, photograph] = [join(folder, 'run-cpu'), join(photographs, 'coffee.jpg')]
+      const common = ['--decoder', decoder, '--device', 'cpu', '--json']
+      const [classified, evaluated] = await Promise.all([
+        googlenet(['classify', model, photograph, '--crops', '10', ...common], { env }),
+        googlenet(['evaluate', model, data, ...common], { env }),
+      ])
+      const { loss, top1, samples } = jsonLines(evaluated)[0]!
+      return { classified: classified.stdout, loss, top1, samples }
+    }
+    const answersOnCpu = await answers('cpu')
+    expect(answersOnCpu).toMatchObject({ samples: 4, loss: expect.any(Number) })
+    expect(await answers('cuda')).toEqual(answersOnCpu)
     const { code, stderr } = await ended('cuda:1')
     expect(code).toBe(1)
     expect(stderr).toMatch(/ERR_GOOGLENET_DEVICE.*cuda:1: there is only cuda:0/)

@@ -1,9 +1,12 @@
 // A libnvjpeg.so.13 whose device is the host: libjpeg decodes. It ends the process where the rules of the
 // real one are broken. In the environment:
-//   STUB_NVJPEG_VERSION   1000 times the major version and the minor one, 13000 unless it says otherwise
-//   STUB_NVJPEG_HARDWARE  1: there is a hardware decoder, and no other way succeeds; 2: it fails for every
-//   picture STUB_NVJPEG_DECODES   the status of decoding, instead of 0 STUB_NVJPEG_CREATES   the status of
-//   nvjpegCreateEx, instead of 0
+//
+//   STUB_NVJPEG_VERSION: 1000 times the major version and the minor one, 13000 unless it says otherwise
+//
+//   STUB_NVJPEG_HARDWARE: 1 if there is a hardware decoder, and no other way succeeds; 2 if it fails for
+//   every picture; 3 if it does not begin; 4 if it fails, and does not begin again
+//
+//   STUB_NVJPEG_DECODES, STUB_NVJPEG_CREATES: the status of decoding and of nvjpegCreateEx, instead of 0
 #include <atomic>
 #include <csetjmp>
 #include <cstdio>
@@ -86,6 +89,7 @@ struct Part {
 };
 struct nvjpegJpegState : Part {
   using Part::Part;
+  int begun = 0;
   int format = -1;  // of batches of one; -1: not initialised, or failed
 };
 struct nvjpegJpegStream : Part {
@@ -168,6 +172,7 @@ int nvjpegDecodeBatchedSupported(nvjpegHandle* handle, nvjpegJpegStream* stream,
 int nvjpegDecodeBatchedInitialize(nvjpegHandle*, nvjpegJpegState* state, int batch, int, int format) {
   demand(batch == 1 && (format == kLuma || format == kRgb), "a batch of one, grey or RGB");
   state->use();
+  if (hardware() == 3 || (hardware() == 4 && state->begun++ > 0)) return kFailed;
   state->format = format;
   return kSuccess;
 }
@@ -176,8 +181,8 @@ int nvjpegDecodeBatched(nvjpegHandle* handle, nvjpegJpegState* state, const unsi
   demand(state->handle == handle && state->format >= 0,
          "a batch is not initialised, or not anew after a failure");
   state->use();
-  const int status =
-      hardware() == 2 ? static_cast<int>(kFailed) : decode(data[0], lengths[0], state->format, *image);
+  const int status = hardware() == 2 || hardware() == 4 ? static_cast<int>(kFailed)
+                                                        : decode(data[0], lengths[0], state->format, *image);
   if (status != kSuccess) state->format = -1;
   return status;
 }

@@ -97,7 +97,11 @@ class PictureDecoder final : public images::DeviceDecoder {
         kernels_(handles_->kernels.get()),
         resizer_(stream_.get()) {
     if (!handles_->hardware) return;
-    hardware_.emplace(handles_->hardware.get());
+    try {
+      hardware_.emplace(handles_->hardware.get());
+    } catch (const Error&) {
+      return;
+    }
     begin_hardware();
   }
 
@@ -123,9 +127,11 @@ class PictureDecoder final : public images::DeviceDecoder {
   }
 
  private:
+  /// Where it does not begin, as when others have it, the kernels go on alone.
   void begin_hardware() {
-    nvjpeg::check(nvjpeg_.DecodeBatchedInitialize(hardware_->handle, hardware_->state.get(), 1, 1, format_),
-                  "nvjpegDecodeBatchedInitialize");
+    const nvjpeg::Status status =
+        nvjpeg_.DecodeBatchedInitialize(hardware_->handle, hardware_->state.get(), 1, 1, format_);
+    if (status != kGood) hardware_.reset();
   }
 
   /// Reads all headers: the hardware is not to be given what is damaged. No memory is written beside the
