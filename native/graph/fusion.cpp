@@ -148,9 +148,8 @@ class Passes {
     if (by.kind == LayerKind::Linear || by.kind == LayerKind::Concat) return false;
     if (by.kind == LayerKind::Dropout) return training();  // in inference it is its input
     if (by.kind != LayerKind::Convolution) return true;
-    if (training()) return normalised;
     const bool pointwise = by.kernel == 1 && by.stride == 1;
-    return request_.capabilities.strided_convolution ||
+    return (training() && normalised) || request_.capabilities.strided_convolution ||
            (pointwise && request_.capabilities.strided_pointwise);
   }
 

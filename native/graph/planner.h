@@ -7,8 +7,8 @@ namespace googlenet::graph {
 
 /// What a backend's convolutions can do; a plan never asks for more.
 struct Capabilities {
-  bool strided_pointwise = false;    // inference: a 1x1 convolution may read and write slices
-  bool strided_convolution = false;  // inference: any convolution may
+  bool strided_pointwise = false;    // a 1x1 convolution may write slices, and in inference read them
+  bool strided_convolution = false;  // any convolution may
   int64_t inference_batch = 0;       // inference: larger batches go in parts of this size; 0: never
   /// Inference: 1x1 convolutions that share an input run as one, which writes into a widened concat.
   bool merged_pointwise = false;
