@@ -47,7 +47,16 @@ export function readerCommand(target) {
   )
   return {
     program: process.execPath,
-    args: [join(core, 'dist/cli.js'), moduleOf(target), '-i', compiled, '--timeout', '20000'],
+    args: [
+      join(core, 'dist/cli.js'),
+      moduleOf(target),
+      '-i',
+      compiled,
+      '-i',
+      'hyparquet',
+      '--timeout',
+      '20000',
+    ],
     env,
   }
 }

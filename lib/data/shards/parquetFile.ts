@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { GoogLeNetError } from '../../errors.js'
@@ -15,9 +16,12 @@ export interface ParquetTable {
   groups: number[]
 }
 
+/** `length` bytes come out, or it is an error: some kilobytes could become as many gigabytes. */
 const compressors = {
-  GZIP: (bytes: Uint8Array) => new Uint8Array(gunzipSync(bytes)),
-  BROTLI: (bytes: Uint8Array) => new Uint8Array(brotliDecompressSync(bytes)),
+  GZIP: (bytes: Uint8Array, length: number) =>
+    new Uint8Array(gunzipSync(bytes, { maxOutputLength: Math.max(1, length) })),
+  BROTLI: (bytes: Uint8Array, length: number) =>
+    new Uint8Array(brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, length) })),
 }
 
 /**
@@ -27,8 +31,7 @@ const compressors = {
  * @throws ERR_GOOGLENET_DATA when it is no parquet file, is damaged or has no such columns.
  */
 export async function readTable(source: ByteSource, path: string): Promise<ParquetTable> {
-  return reading(path, async () => {
-    const file = bufferOf(source)
+  return reading(source, path, async (file) => {
     const metadata = await parquetMetadataAsync(file)
     const features = readFeatures(metadata)
     const columns = metadata.schema.slice(1).map(({ name }) => name)
@@ -55,8 +58,7 @@ export async function readPictures(
   { metadata, image }: ParquetTable,
   { begin, end }: { begin: number; end: number },
 ): Promise<Uint8Array[]> {
-  return reading(path, async () => {
-    const file = bufferOf(source)
+  return reading(source, path, async (file) => {
     const rows = await parquetReadObjects({
       file,
       metadata,
@@ -74,10 +76,16 @@ export async function readPictures(
   })
 }
 
-function bufferOf(source: ByteSource): AsyncBuffer {
+/**
+ * Bytes as the reader takes them. What it asked for before it gave up it would go on with, and nobody would hear of what
+ * that throws: once `isOver` nothing comes any more.
+ */
+function bufferOf(source: ByteSource, isOver: () => boolean): AsyncBuffer {
   const read = async (begin: number, end: number): Promise<ArrayBuffer> => {
     const bytes = await source.read(begin, end - begin)
     if (bytes.length < end - begin) throw new Error('it ends early')
+    await setImmediate()
+    if (isOver()) await new Promise(() => {})
     return new Uint8Array(bytes).buffer
   }
   return {
@@ -91,12 +99,19 @@ function bufferOf(source: ByteSource): AsyncBuffer {
 }
 
 /** What the reader throws is about the file's bytes. */
-async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function reading<T>(
+  source: ByteSource,
+  path: string,
+  work: (file: AsyncBuffer) => Promise<T>,
+): Promise<T> {
+  let isOver = false
   try {
-    return await work()
+    return await work(bufferOf(source, () => isOver))
   } catch (error) {
     if (error instanceof GoogLeNetError) throw error
     throw refuse(path, `it cannot be read as parquet (${(error as Error).message})`, error)
+  } finally {
+    isOver = true
   }
 }
 
