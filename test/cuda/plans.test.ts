@@ -1,15 +1,17 @@
 /**
  * cuDNN plans every convolution that the CUDA backend would run, for cards that are not here: devices/ describes them
  * (the H200's as cuDNN takes it, the others from NVIDIA's datasheets and the limits of their compute capability).
- * Nothing is run. In CI (or with GOOGLENET_TEST_PLANS=all) every card has every batch; otherwise the H200 has them all
- * and the others one, as cuDNN compiles some 40 kernels for each.
+ * Nothing is run. cuDNN compiles some 40 kernels for each batch of a network, half a second each, so there are samples:
+ * GOOGLENET_TEST_PLANS=all plans every variant and batch on every card; CI plans every batch of the variant seed on
+ * every card, otherwise the H200 has them all and the others one. Of the other variants, one batch is planned on the
+ * newest and on the oldest of the cards that are widely used, H200 and T4. A graph that variants share is planned once.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { LayerDefinition, NetworkDefinition, Precision } from '../../binding.js'
-import { seed } from '../../lib/models/seed.js'
+import { type Variant, variantNames, variants } from '../../lib/models/variants.js'
 import { packageRoot } from '../../lib/packageRoot.js'
 import { driverMissing, librariesMissing, libraryEnvironment } from './libraries.js'
 
@@ -24,41 +26,74 @@ interface PlannedGraph {
 }
 
 const program = join(packageRoot, 'build/Release/googlenet-cuda-plans')
-const all = process.env.GOOGLENET_TEST_PLANS === 'all' || process.env.CI === 'true'
+const all = process.env.GOOGLENET_TEST_PLANS === 'all'
 const everyBatch = [1, 32, 256]
-const timeout = 1_200_000
+const timeout = 1_800_000
 
-const cards = [
-  { card: 'h200', chip: 'sm_90', precisions: ['fp32', 'bf16', 'fp16'], batches: everyBatch },
-  { card: 't4', chip: 'sm_75', precisions: ['fp32', 'fp16'], batches: all ? everyBatch : [32] },
-  { card: 'a100', chip: 'sm_80', precisions: ['fp32', 'bf16', 'fp16'], batches: all ? everyBatch : [32] },
-  { card: 'rtx3090', chip: 'sm_86', precisions: ['fp32', 'bf16', 'fp16'], batches: all ? everyBatch : [32] },
-  { card: 'l4', chip: 'sm_89', precisions: ['fp32', 'bf16', 'fp16'], batches: all ? everyBatch : [32] },
-  { card: 'b200', chip: 'sm_100', precisions: ['fp32', 'bf16', 'fp16'], batches: all ? everyBatch : [32] },
-] as const
+/** How products are made: the precisions, and fp32 where they may round to TF32. */
+type Arithmetic = Precision | 'tf32'
+
+interface Card {
+  card: string
+  chip: string
+  arithmetics: Arithmetic[]
+  seed: readonly number[]
+  others: readonly number[]
+}
+const seedBatches = all || process.env.CI === 'true' ? everyBatch : [32]
+const unsampled = all ? everyBatch : []
+const cards: Card[] = [
+  {
+    card: 'h200',
+    chip: 'sm_90',
+    arithmetics: ['fp32', 'bf16', 'fp16'],
+    seed: everyBatch,
+    others: all ? everyBatch : [256],
+  },
+  {
+    card: 't4',
+    chip: 'sm_75',
+    arithmetics: ['fp32', 'fp16'],
+    seed: seedBatches,
+    others: all ? everyBatch : [32],
+  },
+  ...[
+    { card: 'a100', chip: 'sm_80' },
+    { card: 'rtx3090', chip: 'sm_86' },
+    { card: 'l4', chip: 'sm_89' },
+    { card: 'b200', chip: 'sm_100' },
+  ].map(
+    (card): Card => ({
+      ...card,
+      arithmetics: ['fp32', 'bf16', 'fp16'],
+      seed: seedBatches,
+      others: unsampled,
+    }),
+  ),
+  { card: 'h200', chip: 'sm_90', arithmetics: ['tf32'], seed: all ? everyBatch : [256], others: unsampled },
+]
 
 /** Turing's tensor cores have no engine that leaves statistics: our kernels sum them there. */
 const inParts = (card: string, graph: string) => card === 't4' && graph.includes('statistics')
 
-const network = seed({
-  classes: 1000,
-  channels: 3,
-  imageSize: 224,
-  reduction4d: 114,
-  aux: true,
-  auxDropout: 0.5,
-  dropout: 0,
-})
+const networkOf = (variant: Variant): NetworkDefinition => {
+  const { define, defaults } = variants[variant]
+  return define({ classes: 1000, channels: 3, imageSize: 224, aux: true, ...defaults })
+}
 
 /** A network as the program reads it. */
-function textOf({ input, layers, heads }: NetworkDefinition): string {
+function textOf(variant: Variant): string {
+  const { input, layers, heads } = networkOf(variant)
   const figures = (layer: LayerDefinition) => {
     switch (layer.kind) {
       case 'convolution':
         return [layer.outChannels, layer.kernel, layer.stride, layer.padding, Number(layer.bias)]
       case 'maxPool':
+        return [layer.kernel, layer.stride, layer.padding, Number(layer.ceil ?? false)]
       case 'averagePool':
-        return [layer.kernel, layer.stride, layer.padding]
+        return [layer.kernel, layer.stride, layer.padding, 0]
+      case 'adaptiveAveragePool':
+        return [layer.size]
       case 'linear':
         return [layer.outFeatures, Number(layer.bias)]
       default:
@@ -67,6 +102,7 @@ function textOf({ input, layers, heads }: NetworkDefinition): string {
   }
   const inputs = (layer: LayerDefinition) => ('inputs' in layer ? layer.inputs : [layer.input])
   return [
+    ['network', variant],
     ['input', input.channels, input.height, input.width],
     ...layers.map((layer) => [layer.kind, layer.name, ...inputs(layer), ...figures(layer)]),
     ...heads.map((head) => ['head', head.layer]),
@@ -78,11 +114,12 @@ function textOf({ input, layers, heads }: NetworkDefinition): string {
 /** @throws with what the program says when it fails. */
 function planGraphs(
   device: string,
-  precision: Precision,
+  arithmetic: Arithmetic,
+  chosen: readonly Variant[],
   batches: readonly number[],
 ): Promise<PlannedGraph[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [device, precision, ...batches.map(String)], { env: libraryEnvironment })
+    const child = spawn(program, [device, arithmetic, ...batches.map(String)], { env: libraryEnvironment })
     let output = ''
     let errors = ''
     child.stdout.on('data', (chunk) => {
@@ -101,55 +138,79 @@ function planGraphs(
           .map((line) => JSON.parse(line) as PlannedGraph),
       )
     })
-    child.stdin.end(textOf(network))
+    child.stdin.end(chosen.map(textOf).join('\n'))
   })
 }
 
 const describedBy = (card: string) => join(packageRoot, 'test/cuda/devices', `${card}.device.json`)
 const shown = ({ graph, steps, refusal }: PlannedGraph) => `${graph}\n  of ${steps[0]}\n  ${refusal}`
 
+/** `variant, batch, mode` of each step in which a layer's name is found. */
+function layersOf(graphs: readonly PlannedGraph[], step: string): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>()
+  for (const text of graphs.flatMap(({ steps }) => steps)) {
+    const [, kind, layers, where] = /^(.*) of (.*), (\w+, batch \d+, \w+)$/.exec(text) ?? []
+    if (kind !== step || !layers || !where) continue
+    const all = found.get(where) ?? new Set()
+    for (const layer of layers.split(' + ')) all.add(layer)
+    found.set(where, all)
+  }
+  return found
+}
+
+/** What is planned together: batches of these variants. Equal graphs are planned once. */
+const groups = cards.flatMap(({ seed, others, ...card }) => {
+  const rest = seed.filter((batch) => !others.includes(batch))
+  return [
+    { ...card, chosen: variantNames, batches: others },
+    { ...card, chosen: ['seed'] satisfies Variant[], batches: rest },
+  ].filter(({ batches }) => batches.length > 0)
+})
+
 // Side by side: a process plans on one core.
-describe.concurrent.each(cards)('on a $card ($chip)', ({ card, precisions, batches }) => {
-  describe.each(precisions)('in %s', (precision) => {
-    let planned: Promise<PlannedGraph[]> | undefined
-    const graphs = () => {
-      planned ??= planGraphs(describedBy(card), precision, batches)
-      return planned
-    }
+describe.concurrent.each(groups)(
+  'on a $card ($chip): $chosen, batches of $batches',
+  ({ card, arithmetics, chosen, batches }) => {
+    describe.each(arithmetics)('in %s', (arithmetic) => {
+      let planned: Promise<PlannedGraph[]> | undefined
+      const graphs = () => {
+        planned ??= planGraphs(describedBy(card), arithmetic, chosen, batches)
+        return planned
+      }
 
-    it.skipIf(librariesMissing)('every convolution has an engine', { timeout }, async () => {
-      const none = (await graphs()).filter(({ engine }) => engine === '')
-      expect(none.map(shown)).toEqual([])
-    })
+      it.skipIf(librariesMissing)('every convolution has an engine', { timeout }, async () => {
+        const none = (await graphs()).filter(({ engine }) => engine === '')
+        expect(none.map(shown)).toEqual([])
+      })
 
-    it.skipIf(driverMissing)('bias, ReLU, statistics and sums are part of it', { timeout }, async () => {
-      const parts = (await graphs()).filter(({ whole, graph }) => !whole && !inParts(card, graph))
-      expect(parts.map(shown)).toEqual([])
-    })
+      it.skipIf(driverMissing)('bias, ReLU, statistics and sums are part of it', { timeout }, async () => {
+        const parts = (await graphs()).filter(({ whole, graph }) => !whole && !inParts(card, graph))
+        expect(parts.map(shown)).toEqual([])
+      })
 
-    it.skipIf(librariesMissing)('no convolution is left out', { timeout }, async () => {
-      const convolutions = network.layers.filter(({ kind }) => kind === 'convolution')
-      const steps = (await graphs()).flatMap(({ steps }) => steps)
-      for (const batch of batches) {
+      it.skipIf(librariesMissing)('no convolution is left out', { timeout }, async () => {
         for (const [step, mode, fewer] of [
           ['convolution', 'inference', 0],
           ['convolution', 'training', 0],
           ['convolution backward weights', 'training', 0],
           ['convolution backward data', 'training', 1], // nobody wants the images' gradient
         ] as const) {
-          const layers = steps.flatMap((text) => {
-            const [, found, layers, ofBatch, ofMode] = /^(.*) of (.*), batch (\d+), (\w+)$/.exec(text) ?? []
-            return found === step && Number(ofBatch) === batch && ofMode === mode ? layers?.split(' + ') : []
-          })
-          expect(new Set(layers).size, `${step}, ${mode}`).toBe(convolutions.length - fewer)
+          const found = layersOf(await graphs(), step)
+          for (const variant of chosen) {
+            const convolutions = networkOf(variant).layers.filter(({ kind }) => kind === 'convolution')
+            for (const batch of batches) {
+              const layers = found.get(`${variant}, batch ${batch}, ${mode}`)
+              expect(layers?.size, `${step} of ${variant}, ${mode}`).toBe(convolutions.length - fewer)
+            }
+          }
         }
-      }
+      })
     })
-  })
-})
+  },
+)
 
 it.skipIf(librariesMissing)('a graph that no engine takes is told with its reason', { timeout }, async () => {
-  const graphs = await planGraphs(describedBy('t4'), 'bf16', [1])
+  const graphs = await planGraphs(describedBy('t4'), 'bf16', ['seed'], [1])
   const none = graphs.filter(({ engine }) => engine === '')
   expect(none.length).toBeGreaterThan(0)
   for (const { graph, refusal } of none) {
@@ -161,5 +222,5 @@ it.skipIf(librariesMissing)('a graph that no engine takes is told with its reaso
 it.skipIf(librariesMissing)('what describes no device is refused', async () => {
   const packageFile = join(packageRoot, 'package.json')
   expect(() => JSON.parse(readFileSync(packageFile, 'utf8'))).not.toThrow()
-  await expect(planGraphs(packageFile, 'fp16', [1])).rejects.toThrow('ERR_GOOGLENET_DEVICE')
+  await expect(planGraphs(packageFile, 'fp16', ['seed'], [1])).rejects.toThrow('ERR_GOOGLENET_DEVICE')
 })

@@ -13,10 +13,11 @@ class Described {
  public:
   Described(const Options& options, const std::string& device) : options_(options), cudnn_(options, device) {}
 
-  void add(const graph::Plan& plan, const graph::Step& step) {
-    const std::string name = step.name + " of " + step.layer + ", batch " + std::to_string(plan.batch) +
-                             (plan.mode == graph::Mode::Training ? ", training" : ", inference");
-    std::visit([&](const auto& what) { add(name, what); }, step.what);
+  void add(const NamedPlan& named) {
+    for (const graph::Step& step : named.plan.steps) {
+      const std::string name = step.name + " of " + step.layer + ", " + named.name;
+      std::visit([&](const auto& what) { add(name, what); }, step.what);
+    }
   }
 
   std::vector<PlannedGraph> take() { return std::move(graphs_); }
@@ -61,11 +62,9 @@ class Described {
 namespace cuda = googlenet::backends::cuda;
 
 void googlenet_cuda_plan_graphs(const cuda::Options& options, const std::string& device,
-                                const std::vector<googlenet::graph::Plan>& plans,
+                                const std::vector<cuda::NamedPlan>& plans,
                                 std::vector<cuda::PlannedGraph>& graphs) {
   cuda::Described described(options, device);
-  for (const googlenet::graph::Plan& plan : plans) {
-    for (const googlenet::graph::Step& step : plan.steps) described.add(plan, step);
-  }
+  for (const cuda::NamedPlan& plan : plans) described.add(plan);
   graphs = described.take();
 }

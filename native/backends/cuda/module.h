@@ -47,10 +47,15 @@ struct Report {
   std::vector<Card> cards;
 };
 
+struct NamedPlan {
+  std::string name;  // for people
+  graph::Plan plan;
+};
+
 /// A graph that cuDNN was asked to plan for a device that is not here.
 struct PlannedGraph {
   std::string graph;               // what it computes, shapes and types
-  std::vector<std::string> steps;  // of the plans: what it is for
+  std::vector<std::string> steps;  // what it is for, as "convolution of LAYERS, NAME OF PLAN"
   std::string engine;              // cuDNN's number and knobs; empty: none takes it
   bool compiled = false;           // the engine is compiled at run time
   bool whole = true;               // or the engine does the convolution alone and our kernels the rest
@@ -75,7 +80,7 @@ void googlenet_cuda_report(googlenet::backends::cuda::Report& report);
 /// once. Engines that are compiled at run time are suggested only where a libcuda.so.1 loads. Throws
 /// ERR_GOOGLENET_DEVICE when a library is missing or the description is not taken.
 void googlenet_cuda_plan_graphs(const googlenet::backends::cuda::Options& options, const std::string& device,
-                                const std::vector<googlenet::graph::Plan>& plans,
+                                const std::vector<googlenet::backends::cuda::NamedPlan>& plans,
                                 std::vector<googlenet::backends::cuda::PlannedGraph>& graphs);
 }
 #pragma GCC visibility pop

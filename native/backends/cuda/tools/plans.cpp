@@ -1,6 +1,8 @@
-// googlenet-cuda-plans DEVICE.json PRECISION BATCH...: has cuDNN plan every convolution of a network for a
-// device that is not here, in inference and training, and prints a line of JSON for each graph. The network
-// is read from the standard input: a line for each layer, `kind name input figures...`, and for each head.
+// googlenet-cuda-plans DEVICE.json PRECISION BATCH...: has cuDNN plan every convolution of networks for a
+// device that is not here, in inference and training, and prints a line of JSON for each graph; those that
+// several have are planned once. The networks are read from the standard input: a line `network name`, one
+// for the input, one for each layer, `kind name input figures...`, and one for each head. The precision is
+// fp32, tf32 (fp32 whose products may round), bf16 or fp16.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -36,7 +38,12 @@ graph::Layer read_layer(const std::string& kind, std::istream& words) {
     words >> layer.out_channels >> layer.kernel >> layer.stride >> layer.padding >> layer.bias;
   } else if (kind == "maxPool" || kind == "averagePool") {
     layer.kind = kind == "maxPool" ? LayerKind::MaxPool : LayerKind::AveragePool;
-    words >> layer.kernel >> layer.stride >> layer.padding;
+    words >> layer.kernel >> layer.stride >> layer.padding >> layer.ceil;
+  } else if (kind == "adaptiveAveragePool") {
+    layer.kind = LayerKind::AdaptiveAveragePool;
+    words >> layer.cells;
+  } else if (kind == "lrn") {
+    layer.kind = LayerKind::Lrn;
   } else if (kind == "batchNorm") {
     layer.kind = LayerKind::BatchNorm;
     layer.epsilon = 1e-5F;
@@ -57,12 +64,23 @@ graph::Layer read_layer(const std::string& kind, std::istream& words) {
   return layer;
 }
 
-graph::Definition read_definition(std::istream& lines) {
+struct Network {
+  std::string name;
   graph::Definition definition;
+};
+
+std::vector<Network> read_networks(std::istream& lines) {
+  std::vector<Network> networks;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string kind;
     if (!(words >> kind)) continue;
+    if (kind == "network") {
+      words >> networks.emplace_back().name;
+      continue;
+    }
+    if (networks.empty()) throw Error(kOption, "a network begins with `network name`, found " + line);
+    graph::Definition& definition = networks.back().definition;
     if (kind == "input") {
       words >> definition.input.channels >> definition.input.height >> definition.input.width;
       definition.mean.assign(definition.input.channels, 0);
@@ -74,14 +92,22 @@ graph::Definition read_definition(std::istream& lines) {
     }
     if (!words) throw Error(kOption, "not a layer: " + line);
   }
-  return definition;
+  return networks;
 }
 
-backends::Precision read_precision(const std::string& name) {
-  if (name == "fp32") return backends::Precision::Fp32;
-  if (name == "bf16") return backends::Precision::Bf16;
-  if (name == "fp16") return backends::Precision::Fp16;
-  throw Error(kOption, "the precision must be fp32, bf16 or fp16, found " + name);
+cuda::Options read_precision(const std::string& name) {
+  cuda::Options options;
+  options.tf32 = name == "tf32";
+  if (name == "fp32" || name == "tf32") {
+    options.precision = backends::Precision::Fp32;
+  } else if (name == "bf16") {
+    options.precision = backends::Precision::Bf16;
+  } else if (name == "fp16") {
+    options.precision = backends::Precision::Fp16;
+  } else {
+    throw Error(kOption, "the precision must be fp32, tf32, bf16 or fp16, found " + name);
+  }
+  return options;
 }
 
 std::string read_file(const char* path) {
@@ -123,23 +149,24 @@ decltype(&googlenet_cuda_plan_graphs) open_module() {
   return reinterpret_cast<decltype(&googlenet_cuda_plan_graphs)>(function);
 }
 
-void run(const std::string& device, backends::Precision precision, const std::vector<int64_t>& batches) {
-  const graph::Definition definition = read_definition(std::cin);
-  const graph::Shapes shapes = graph::infer_shapes(definition);
-  const graph::ParameterTable table = graph::lay_out_parameters(definition, shapes);
-  std::vector<graph::Plan> plans;
-  for (const int64_t batch : batches) {
-    for (const graph::Mode mode : {graph::Mode::Inference, graph::Mode::Training}) {
-      graph::PlanRequest request;
-      request.mode = mode;
-      request.batch = batch;
-      request.capabilities = cuda::capabilities(precision);
-      request.activation_bytes = precision == backends::Precision::Fp32 ? 4 : 2;
-      plans.push_back(graph::make_plan(definition, shapes, table, request));
+void run(const std::string& device, const cuda::Options& options, const std::vector<int64_t>& batches) {
+  std::vector<cuda::NamedPlan> plans;
+  for (const auto& [name, definition] : read_networks(std::cin)) {
+    const graph::Shapes shapes = graph::infer_shapes(definition);
+    const graph::ParameterTable table = graph::lay_out_parameters(definition, shapes);
+    for (const int64_t batch : batches) {
+      for (const graph::Mode mode : {graph::Mode::Inference, graph::Mode::Training}) {
+        graph::PlanRequest request;
+        request.mode = mode;
+        request.batch = batch;
+        request.capabilities = cuda::capabilities(options.precision);
+        request.activation_bytes = backends::activation_bytes(options.precision);
+        const char* what = mode == graph::Mode::Training ? ", training" : ", inference";
+        plans.push_back({name + ", batch " + std::to_string(batch) + what,
+                         graph::make_plan(definition, shapes, table, request)});
+      }
     }
   }
-  cuda::Options options;
-  options.precision = precision;
   std::vector<cuda::PlannedGraph> planned;
   open_module()(options, device, plans, planned);
   for (const cuda::PlannedGraph& graph : planned) print(graph);
@@ -150,7 +177,7 @@ void run(const std::string& device, backends::Precision precision, const std::ve
 int main(int count, char** arguments) {
   try {
     if (count < 4)
-      throw Error(kOption, "usage: googlenet-cuda-plans DEVICE.json PRECISION BATCH... < NETWORK");
+      throw Error(kOption, "usage: googlenet-cuda-plans DEVICE.json PRECISION BATCH... < NETWORKS");
     std::vector<int64_t> batches;
     for (int i = 3; i < count; i++) batches.push_back(std::stoll(arguments[i]));
     run(read_file(arguments[1]), read_precision(arguments[2]), batches);
