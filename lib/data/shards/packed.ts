@@ -17,6 +17,7 @@ import {
   parseManifest,
   readManifest,
 } from './manifest.js'
+import { readShard } from './shardIndexes.js'
 import { faultsOf, type RemoteShards, type Shard, ShardSource } from './shardSource.js'
 
 /** Indexes that are read at once. */
@@ -25,7 +26,7 @@ const mostManifestBytes = 256 * 2 ** 20
 
 /**
  * A folder that `pack` wrote. Its indexes are read, its pictures are not touched. Of a shard that ends early the samples
- * that are whole are used, and `skipped` says how many are lost.
+ * that are whole are used, one whose index is damaged or missing is read itself; `skipped` says what is lost by it.
  *
  * @throws ERR_GOOGLENET_DATA when it is not finished, or a shard is missing, longer than it was written or without a
  * whole sample.
@@ -35,12 +36,22 @@ export async function openPacked(folder: string): Promise<DataSet> {
   return openParts(manifest, async (shard) => {
     const path = join(folder, shard.name)
     const size = (await stat(path).catch(() => undefined))?.size ?? 0
-    const file = join(folder, indexName(shard))
-    const bytes = await readFile(file).catch((error: Error) => {
-      throw dataError(file, `it cannot be read (${error.message}); copy or pack the folder again`)
-    })
-    return { path, index: checkLength(decodeIndex(bytes, file), shard, size, path) }
+    const index = await readShardIndex(join(folder, indexName(shard)))
+    if (typeof index === 'object') return { path, index: checkLength(index, shard, size, path) }
+    if (size === 0 || size > shard.bytes) throw otherLength(path, size, shard)
+    const made = await readShard(path)
+    made.faults.add(indexName(shard), `${index}: of this shard the pictures are called by their numbers`)
+    return { path, index: made }
   })
+}
+
+/** The index, or why it cannot be used. */
+async function readShardIndex(file: string): Promise<SampleIndex | string> {
+  try {
+    return decodeSampleIndex(await readFile(file))
+  } catch (error) {
+    return error instanceof GoogLeNetError ? error.message : 'cannot be read'
+  }
 }
 
 /**
@@ -97,7 +108,7 @@ function checkLength(index: SampleIndex, shard: PackedShard, size: number, where
   if (size === shard.bytes) return index
   const cut = size < shard.bytes ? cutIndex(index, size) : undefined
   if (cut === undefined || cut.blocks.length === 0) {
-    throw dataError(where, `it has ${size} bytes instead of ${shard.bytes}; copy or pack it again`)
+    throw otherLength(where, size, shard)
   }
   const lost = index.blocks.length - cut.blocks.length
   const reason = `has ${count(size)} of its ${count(shard.bytes)} bytes: ${count(lost)} samples are lost; copy or pack it again`
@@ -139,6 +150,10 @@ function checkComplete(manifest: PackManifest | undefined, where: string): PackM
     where,
     'its packing did not come to its end; run "googlenet pack" again, it goes on where it was',
   )
+}
+
+function otherLength(where: string, size: number, shard: PackedShard): GoogLeNetError {
+  return dataError(where, `it has ${size} bytes instead of ${shard.bytes}; copy or pack it again`)
 }
 
 function dataError(where: string, what: string): GoogLeNetError {

@@ -17,6 +17,12 @@ const placed = (tar: FileBytes, where: string) => ({
   read: tar.read.bind(tar),
 })
 
+/** The index of a shard on this machine, from the shard itself. @throws as `indexShard`, ERR_GOOGLENET_IO. */
+export async function readShard(path: string): Promise<SampleIndex> {
+  await using tar = await FileBytes.open(path)
+  return await indexShard(placed(tar, path))
+}
+
 /** The index of a shard on this machine. @throws as `openIndex` and `indexShard`. */
 export async function openShardIndex(path: string, signal?: AbortSignal): Promise<SampleIndex> {
   return (await openIndex(path, 'samples', (tar) => indexShard(placed(tar, path), signal))).index

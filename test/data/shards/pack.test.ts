@@ -187,9 +187,37 @@ test('a shard that was cut off gives what is whole of it, and the rest is counte
     code: 'ERR_GOOGLENET_DATA',
     message: expect.stringContaining(`${path}: it has 600 bytes instead of ${size}`),
   })
-  await writeFile(`${path}.samples`, 'damaged')
+})
+
+test('a shard whose index is damaged or missing is read itself', async () => {
+  const out = join(await temporaryFolder(), 'pack')
+  await pack(await pictures(), out, options)
+  const whole = await openPacked(out)
+  await rm(join(out, 'train-000000.tar.samples'))
+  await writeFile(join(out, 'train-000002.tar.samples'), 'damaged')
+  const { train, skipped } = await openDataSet(out)
+  expect(skipped).toEqual([
+    {
+      name: 'train-000000.tar.samples',
+      reason: expect.stringMatching(/^cannot be read: .* by their numbers$/),
+    },
+    {
+      name: 'train-000002.tar.samples',
+      reason: expect.stringMatching(/^it is not an index .* by their numbers$/),
+    },
+  ])
+  const places = (source: SampleSource) =>
+    Array.from({ length: source.length }, (_, i) => ({ ...source.sample(i), name: '' }))
+  expect(places(train)).toEqual(places(whole.train))
+  expect([train.sample(0).name, train.sample(5).name]).toEqual(['000000000.jpg', whole.train.sample(5).name])
+  // One that is short as well gives what is whole.
+  const fourth = whole.train.sample(3).source as { offset: number }
+  await truncate(join(out, 'train-000000.tar'), fourth.offset - 512)
+  expect((await openDataSet(out)).train.length).toBe(12 - 2)
+  await rm(join(out, 'train-000000.tar'))
   await expect(openDataSet(out)).rejects.toMatchObject({
-    message: expect.stringContaining('train-000000.tar.samples: '),
+    code: 'ERR_GOOGLENET_DATA',
+    message: expect.stringContaining('train-000000.tar: it has 0 bytes instead of'),
   })
 })
 
