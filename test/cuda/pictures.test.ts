@@ -317,7 +317,7 @@ describe('with a card that is the host', () => {
     const { code, stderr } = await ended('cuda:1')
     expect(code).toBe(1)
     expect(stderr).toMatch(/ERR_GOOGLENET_DEVICE.*cuda:1: there is only cuda:0/)
-  }, 60_000)
+  }, 240_000)
 
   it('the nvJPEG that torchvision brings is found under its name', async () => {
     const packages = join(folder, 'packages')
@@ -328,6 +328,20 @@ describe('with a card that is the host', () => {
     expect(outcomes[0]).toMatchObject({ onGpu: 1 })
     expect(cuda.libraries).toMatchObject([{ name: 'libnvjpeg.so.13', path }])
   })
+
+  it.each(['0', '1'])(
+    'workers and processes that end in the middle leave nothing open (hardware: %s)',
+    async (hardware) => {
+      const child = [
+        join(here, 'pictures.lifetime.mjs'),
+        join(at, 'googlenet.node'),
+        fixture('baseline-420.jpg'),
+      ]
+      const env = { PATH: process.env.PATH, GOOGLENET_CUDA_PATH: library, STUB_NVJPEG_HARDWARE: hardware }
+      const { stdout } = await run(process.execPath, child, { env })
+      for (const outcome of JSON.parse(stdout)) expect(['ERR_GOOGLENET_DISPOSED', 100]).toContain(outcome)
+    },
+  )
 
   it('system() shows nvJPEG', async () => {
     const { cuda } = await decodeIn(at, [], { GOOGLENET_CUDA_PATH: library })

@@ -144,8 +144,8 @@ class PictureDecoder final : public images::DeviceDecoder {
   }
 
   /// Batches are the one way to the hardware; several threads keep its cores busy. It does not wait for what
-  /// was enqueued before on the stream (seen on H100 with nvJPEG 12 and 13): every picture is therefore
-  /// finished, by PictureResizer, before the next one is begun.
+  /// was enqueued on the stream before (github.com/pytorch/vision/pull/9606, on an H100 with nvJPEG of CUDA
+  /// 12.9): every picture is therefore finished, by PictureResizer, before the next one is begun.
   bool by_hardware(std::span<const uint8_t> jpeg, images::Extent extent, nvjpeg::Image& image) {
     if (!hardware_ || !parse(*hardware_, jpeg, extent)) return false;
     int unsupported = 1;
