@@ -83,6 +83,7 @@ export function fetchWhole(
 ): Promise<Buffer<ArrayBuffer>> {
   return retry(url, options, signal, () =>
     request(url, {}, options, signal, async (response, body) => {
+      if (response.status !== 200) throw new Transient('the server sent a part that was not asked for')
       const pieces: Uint8Array[] = []
       let length = 0
       for await (const piece of body) {

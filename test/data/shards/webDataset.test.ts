@@ -6,6 +6,7 @@ import { batches } from '../../../lib/data/batches.js'
 import { ImageFolder } from '../../../lib/data/imageFolder.js'
 import { inspect } from '../../../lib/data/inspect.js'
 import { openDataSet } from '../../../lib/data/open.js'
+import { hash } from '../../../lib/data/order.js'
 import { openSharded } from '../../../lib/data/shards/open.js'
 import { pack } from '../../../lib/data/shards/pack.js'
 import { openShards } from '../../../lib/data/shards/webDataset.js'
@@ -13,7 +14,17 @@ import type { DataSet, SampleSource } from '../../../lib/data/source.js'
 import { Subset } from '../../../lib/data/split.js'
 import { tarEnd, tarEntry } from '../../../lib/data/tarWriter.js'
 import { drawPicture, placeClasses, temporaryFolder } from '../pictures.js'
-import { noRanges, reset, serve } from '../remote/server.js'
+import {
+  type Fault,
+  long,
+  noRanges,
+  otherRange,
+  reset,
+  serve,
+  short,
+  stall,
+  status,
+} from '../remote/server.js'
 
 beforeEach(async () => vi.stubEnv('XDG_CACHE_HOME', await temporaryFolder()))
 afterEach(() => vi.unstubAllEnvs())
@@ -321,6 +332,37 @@ describe('over HTTP', () => {
     expect(await trained(data, 9)).toEqual(whole.slice(9))
     expect(new Set(whole.map((one) => one.split(' ')[0])).size).toBe(24)
   })
+
+  test.each([1, 2, 3])(
+    'whatever the server does in between (%i), an epoch brings the same samples',
+    async (seed) => {
+      const { folder, server, remote } = await packed()
+      const expected = await trained(await openShards(join(folder, 'out')))
+      const busy = { 'retry-after': '0' }
+      const faults: (Fault | undefined)[] = [
+        undefined,
+        reset(0),
+        reset(700),
+        stall(900),
+        short(512),
+        long,
+        otherRange,
+        noRanges,
+        status(429, busy),
+        status(503, busy),
+        status(500),
+      ]
+      const patient = { ...remote, attempts: 50, backoffSeconds: 0, stallSeconds: 0.2 }
+      const misbehave = (count: number) =>
+        server.faults.push(
+          ...Array.from({ length: count }, (_, i) => faults[hash(seed, count, i) % faults.length]),
+        )
+      misbehave(60)
+      const data = (await openSharded(server.url, { remote: patient }))!
+      misbehave(40)
+      expect(await trained(data)).toEqual(expected)
+    },
+  )
 
   test('shards that do not fit into the cache are an error, not a hole', async () => {
     const { server, remote } = await packed()
