@@ -124,9 +124,10 @@ export function relabel(source: SampleSource, labels: readonly string[]): Sample
 
 /** The figures, and each class's, from the hardest to the easiest. */
 export function printEvaluation(report: EvaluationReport): void {
-  const { classes, top1, top5, loss, samples, seconds, imagesPerSecond, skipped } = report
+  const { classes, top1, top5, loss, samples, seconds, imagesPerSecond, skipped, onGpu = 0 } = report
   print(`${paint('bold', `top-1 ${percent(top1)}`)}, top-5 ${percent(top5)}, loss ${decimal(loss)}`)
   print(`${count(samples)} pictures in ${duration(seconds)}, ${rate(imagesPerSecond)}`)
+  if (onGpu > 0) print(`${count(onGpu)} of them were decoded by the GPU`)
   if (skipped.length > 0)
     print(`${count(skipped.length)} could not be used, first ${skipped[0]!.name}: ${skipped[0]!.reason}`)
   if (classes.length > 30) return

@@ -36,6 +36,8 @@ export interface EvaluationReport {
   /** The most confident mistakes, worst first. */
   mistakes: Mistake[]
   skipped: { name: string; reason: string }[]
+  /** Pictures that the GPU of `decoder` decoded; absent when there are none. */
+  onGpu?: number
   seconds: number
   imagesPerSecond: number
 }
@@ -118,6 +120,7 @@ export async function* evaluateInParts(
   const began = performance.now()
   const tally = new Tally(classes)
   const skipped: EvaluationReport['skipped'] = []
+  let onGpu = 0
   const stream = batches(source, {
     batchSize: Math.ceil(batchSize / crops),
     imageSize,
@@ -136,6 +139,7 @@ export async function* evaluateInParts(
   }
   const finish = async ({ batch, logits }: Judging): Promise<number> => {
     skipped.push(...batch.skipped)
+    onGpu += batch.onGpu
     const { data } = (await logits) ?? { data: new Float32Array(0) }
     for (const [i, label] of batch.labels.entries()) {
       const index = batch.indices[i]!
@@ -151,7 +155,8 @@ export async function* evaluateInParts(
     while (underWay.length >= atOnce) yield await finish(underWay.shift()!)
   }
   for (const judging of underWay) yield await finish(judging)
-  return summarize(source.classes, tally, skipped, (performance.now() - began) / 1000)
+  const report = summarize(source.classes, tally, skipped, (performance.now() - began) / 1000)
+  return onGpu > 0 ? { ...report, onGpu } : report
 }
 
 function summarize(

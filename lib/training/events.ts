@@ -64,7 +64,8 @@ export type TrainEvent =
   /** A picture that could not be read, or what else of the data cannot be used, told once. */
   | { type: 'skipped'; name: string; reason: string }
   | { type: 'validating'; epoch: number; done: number; samples: number }
-  | ({ type: 'epoch'; report?: EvaluationReport } & EpochRecord)
+  /** `onGpu`: training pictures that the GPU of `decoder` decoded for these steps; absent when there are none. */
+  | ({ type: 'epoch'; report?: EvaluationReport; onGpu?: number } & EpochRecord)
   /** `best`: its weights became the run folder's best. `epoch` is the one that a resumed training begins in. */
   | { type: 'checkpoint'; path: string; epoch: number; step: number; best: boolean }
   | {

@@ -62,6 +62,8 @@ class Training {
   readonly #speed = new Speed()
   readonly #told = new Set<string>()
   #lastStepEnded = 0
+  /** Pictures of the epoch under way that a GPU decoded. */
+  #onGpu = 0
   /** Still true when that has failed. */
   #isSaving = false
 
@@ -145,7 +147,9 @@ class Training {
     if (better && report) state.best = { epoch: record.epoch, top1: report.top1, loss: report.loss }
     state.epochs.push(record)
     beginEpoch(state, record.epoch + 1)
-    yield { type: 'epoch', ...record, ...(report && { report }) }
+    const onGpu = this.#onGpu
+    this.#onGpu = 0
+    yield { type: 'epoch', ...record, ...(report && { report }), ...(onGpu > 0 && { onGpu }) }
     yield* this.#save(better)
   }
 
@@ -220,6 +224,7 @@ class Training {
     }
     state.position = group.at(-1)!.position
     state.skipped += group.reduce((sum, { skipped }) => sum + skipped.length, 0)
+    this.#onGpu += group.reduce((sum, { onGpu }) => sum + onGpu, 0)
     const now = performance.now()
     const seconds = (now - this.#lastStepEnded) / 1000
     this.#lastStepEnded = now

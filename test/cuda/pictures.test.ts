@@ -296,6 +296,7 @@ describe('with a card that is the host', () => {
     }
     const losses = async (decoder: string) => {
       const epoch = jsonLines(await ended(decoder)).find(({ type }) => type === 'epoch')!
+      expect(epoch.onGpu).toBe(decoder === 'cpu' ? undefined : 4)
       return [epoch.train, epoch.validation]
     }
     const onCpu = await losses('cpu')
@@ -308,7 +309,8 @@ describe('with a card that is the host', () => {
         googlenet(['classify', model, photograph, '--crops', '10', ...common], { env }),
         googlenet(['evaluate', model, data, ...common], { env }),
       ])
-      const { loss, top1, samples } = jsonLines(evaluated)[0]!
+      const { loss, top1, samples, onGpu } = jsonLines(evaluated)[0]!
+      expect(onGpu).toBe(decoder === 'cpu' ? undefined : 4)
       return { classified: classified.stdout, loss, top1, samples }
     }
     const answersOnCpu = await answers('cpu')
