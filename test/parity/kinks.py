@@ -14,9 +14,9 @@ import torch.nn.functional as F
 
 import formula
 
-DIRECTIONS = 256
+DIRECTIONS = 1024
 # In units of fp32's noise at a layer: nearer places are moved, and to where.
-NEAR, CLEAR = 4.0, 8.0
+NEAR, CLEAR = 4.0, 5.0
 
 
 def move_off_kinks(models, images_of, name):
