@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asGoogLeNetError, GoogLeNetError } from '../../errors.js'
@@ -20,6 +32,8 @@ const groupsKept = 32
 const keptForOthersMs = 120_000
 const downloadsAtOnce = 4
 const pollMs = 250
+/** A download that has had nothing for so long has been given up: requests are, after minutes. */
+const abandonedMs = 600_000
 
 /**
  * Files of servers on this machine's disk, whole. Together they take at most `limit` bytes: the least recently used
@@ -133,6 +147,10 @@ export class DiskCache {
       await writeFileAtomic(`${path}.json`, JSON.stringify(describe(file)))
       await rename(part, path)
       await rm(`${path}.part.json`, { force: true })
+      await rm(claimOf(path), { force: true })
+    } catch (error) {
+      if (await isClaimedBy(process.pid, path)) await rm(claimOf(path), { force: true })
+      throw error
     } finally {
       this.#reserved.delete(`${path}.${process.pid}.part`)
       this.#running--
@@ -155,13 +173,14 @@ export class DiskCache {
   async #beginPart(file: CachedFile, path: string, signal?: AbortSignal): Promise<string | undefined> {
     const own = `${path}.${process.pid}.part`
     for (;;) {
-      const begins = `${basename(path)}.`
-      const parts = (await readdir(this.folder)).filter(
-        (name) => name.startsWith(begins) && /^\d+\.part$/.test(name.slice(begins.length)),
-      )
-      const other = parts.find((name) => name !== basename(own) && isProcessAlive(pidOf(name)))
-      if (other === undefined) {
-        const left = parts.find((name) => name !== basename(own))
+      if (await claim(path)) {
+        const begins = `${basename(path)}.`
+        const left = (await readdir(this.folder)).find(
+          (name) =>
+            name.startsWith(begins) &&
+            /^\d+\.part$/.test(name.slice(begins.length)) &&
+            !isProcessAlive(pidOf(name)),
+        )
         if (left !== undefined) await rename(join(this.folder, left), own).catch(() => {})
         if (!(await isDescribed(`${path}.part.json`, file))) await rm(own, { force: true })
         await writeFileAtomic(`${path}.part.json`, JSON.stringify(describe(file)))
@@ -187,7 +206,7 @@ export class DiskCache {
     entries.sort((a, b) => a.used - b.used)
     for (const { path, size, used } of entries) {
       if (total <= this.limit) return
-      const isShard = !path.endsWith('.json') && !path.endsWith('.part')
+      const isShard = !/\.(json|part|claim)$/.test(path)
       const isLeft = path.endsWith('.part') && !isProcessAlive(pidOf(path))
       if (!isLeft && !(isShard && this.#mayLeave(path, used, held))) continue
       await rm(path, { force: true })
@@ -208,6 +227,41 @@ export class DiskCache {
     const isOurs = used <= (this.#brought.get(path) ?? 0)
     return !held.has(path) && (isOurs || Date.now() - used > keptForOthersMs)
   }
+}
+
+/** Says which process downloads a file. */
+const claimOf = (path: string): string => `${path}.claim`
+
+/**
+ * Whether this process is the one that downloads a file. A claim of a process that has ended does not count, nor of one
+ * that has had nothing for so long that it cannot be at it: another machine's, or one with a number that was used before.
+ */
+async function claim(path: string): Promise<boolean> {
+  const file = claimOf(path)
+  for (;;) {
+    try {
+      await writeFile(file, String(process.pid), { flag: 'wx' })
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const owner = Number(await readFile(file, 'utf8').catch(() => '')) // 0 while it is written
+    const times = await Promise.all([file, `${path}.${owner}.part`].map(timeOf))
+    const isAtIt = owner === 0 || (owner !== process.pid && isProcessAlive(owner))
+    if (isAtIt && Date.now() - Math.max(...times) < abandonedMs) return false
+    await rm(file, { force: true })
+  }
+}
+
+/** When a file was changed last; 0 when it is not there. */
+const timeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  )
+
+async function isClaimedBy(pid: number, path: string): Promise<boolean> {
+  return (await readFile(claimOf(path), 'utf8').catch(() => '')) === String(pid)
 }
 
 /** What tells this state of a file from others. */

@@ -33,7 +33,7 @@ test('files come once, whole, however many ask for them', async () => {
   expect(server.requests.length - before).toBe(2)
   expect((await readFile(cache.pathOf(a))).equals(files['a.tar']!)).toBe(true)
   expect((await readFile(cache.pathOf(b))).equals(files['b.tar']!)).toBe(true)
-  expect((await readdir(cache.folder)).filter((name) => name.includes('part'))).toEqual([])
+  expect((await readdir(cache.folder)).filter((name) => /claim|part/.test(name))).toEqual([])
 })
 
 describe('a download that was broken off', () => {
@@ -57,6 +57,23 @@ describe('a download that was broken off', () => {
     await rename(own, `${cache.pathOf(a)}.4194305.part`)
     await obtain(a)
     expect(server.requests.at(-1)).toBe('bytes=30000-99999')
+  })
+
+  test.each([
+    ['has ended', '4194305', 0],
+    ['had the number that this one has now', String(process.pid), 0],
+    ['has had nothing for long, if it is there at all', '1', 700_000],
+    ['ended before it had said who it is', '', 700_000],
+  ])('by a process that %s does not keep others from it', async (_, owner, ago) => {
+    const { cache, file, obtain } = await setUp()
+    const a = await file('a')
+    const claim = `${cache.pathOf(a)}.claim`
+    await writeFile(claim, owner)
+    const then = new Date(Date.now() - ago)
+    await utimes(claim, then, then)
+    await obtain(a)
+    expect((await readFile(cache.pathOf(a))).equals(files['a.tar']!)).toBe(true)
+    expect((await readdir(cache.folder)).filter((name) => /claim|part/.test(name))).toEqual([])
   })
 
   test('begins anew when the file has changed', async () => {
@@ -184,7 +201,7 @@ test('two processes that ask for the same files fetch each once, and both read i
     expect(stdout.trim().split('\n').sort()).toEqual(expected)
   }
   expect(server.requests.filter((range) => range !== 'bytes=0-0')).toHaveLength(names.length)
-  expect((await readdir(cache.folder)).filter((name) => name.includes('part'))).toEqual([])
+  expect((await readdir(cache.folder)).filter((name) => /claim|part/.test(name))).toEqual([])
 })
 
 test('a signal ends a download; another call brings the file', async () => {
