@@ -106,7 +106,7 @@ __global__ __launch_bounds__(kBlockThreads) void normalise(int64_t count, Rows<c
     const auto in = around<kSize, kLanes>(x, row, column);
     float out[kLanes];
 #pragma unroll
-    for (int i = 0; i < kLanes; i++) out[i] = in(i)*powers<kThreeQuarters>(norm.at(i, in), norm.beta).scale;
+    for (int i = 0; i < kLanes; i++) out[i] = powers<kThreeQuarters>(norm.at(i, in), norm.beta).scale * in(i);
     store(y, row, column, out);
   }
 }
@@ -130,7 +130,7 @@ __global__ __launch_bounds__(kBlockThreads) void normalise_backward(int64_t coun
     for (int j = -norm.after(); j < kLanes + norm.before(); j++) {
       if (column + j < 0 || column + j >= dx.channels) continue;
       const Powers of = powers<kThreeQuarters>(norm.at(j, in), norm.beta);
-      const float term = gradient(j) * in(j)*of.next;
+      const float term = of.next * gradient(j) * in(j);
 #pragma unroll
       for (int i = 0; i < kLanes; i++) {
         if (j == i) out[i] = fmaf(gradient(j), of.scale, out[i]);
