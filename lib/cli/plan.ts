@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { PlanReport, PlanStep, PlanView, Precision } from '../../binding.js'
+import type { PlanReport, PlanStep, PlanView, PlanWindow, Precision } from '../../binding.js'
 import { viewsOf } from '../planViews.js'
 import { bytes, count } from '../report/format.js'
 import { table } from '../table.js'
@@ -95,13 +95,18 @@ async function makePlan(flags: Flags): Promise<PlanReport> {
 
 function details({ window, ...step }: PlanStep): string {
   return [
-    window && `${window.kernel}x${window.kernel}${window.stride > 1 ? `/${window.stride}` : ''}`,
+    window && windowText(window),
     step.fold && 'BatchNorm',
     step.relu && 'ReLU',
     step.accumulate && 'adds',
   ]
     .filter(Boolean)
     .join(' ')
+}
+
+function windowText({ kernel, stride, adaptive, out }: PlanWindow): string {
+  if (adaptive) return `to ${out.height}x${out.width}`
+  return `${kernel}x${kernel}${stride > 1 ? `/${stride}` : ''}`
 }
 
 const text = (views: readonly PlanView[]): string => views.map(shown).join(' ')

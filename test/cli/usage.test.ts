@@ -109,6 +109,14 @@ describe('summary', () => {
     expect(more).toEqual([])
     expect(summary).toMatchObject({ variant: 'seed', classes: 10, input: [3, 96, 96] })
   })
+
+  test('describes each variant', async () => {
+    const { stdout } = await googlenet(['summary', '--variant', 'paper', '--no-aux'])
+    expect(stdout).toMatch(/^stem_conv\.3 +lrn +64x56x56 /m)
+    expect(stdout).toMatch(/^this network +6,998,552 /m)
+    const other = await googlenet(['summary', '--variant', 'torchvision', '--no-aux', '--json'])
+    expect(jsonLines(other)[0]).toMatchObject({ variant: 'torchvision', parameters: 6_624_904 })
+  })
 })
 
 test('plan lists what runs, and its JSON is the plan itself', async () => {
@@ -120,6 +128,14 @@ test('plan lists what runs, and its JSON is the plan itself', async () => {
   const [plan] = jsonLines(await googlenet([...args, '--json'])) as { steps: unknown[]; arenaBytes: number }[]
   expect(plan!.steps.length).toBeGreaterThan(20)
   expect(plan!.arenaBytes).toBeGreaterThan(0)
+})
+
+test('plan shows the layers that other variants have', async () => {
+  const args = ['plan', '--mode', 'train', '--variant']
+  const paper = await googlenet([...args, 'paper', '--image-size', '64'])
+  expect(paper.stdout).toMatch(/^\d+ +lrn backward +stem_conv\.8 /m)
+  const torchvision = await googlenet([...args, 'torchvision'])
+  expect(torchvision.stdout).toMatch(/^\d+ +average pool +aux_fc1\.conv\.0 +to 4x4 /m)
 })
 
 test('plan needs no device, and names the fields of each step', async () => {

@@ -76,6 +76,8 @@ const networks: readonly { name: string; definition: NetworkDefinition }[] = [
     definition: seed({ reduction4d: 144, classes: 10 }),
   },
   { name: 'seed of naive modules', definition: naive },
+  { name: 'paper', definition: seed({ variant: 'paper' }) },
+  { name: 'torchvision, small', definition: seed({ variant: 'torchvision', imageSize: 97, classes: 10 }) },
   ...siblingWidths.map((widths) => ({
     name: `siblings of ${widths} channels`,
     definition: siblings(...widths),
