@@ -32,7 +32,8 @@ const compressors = {
  */
 export async function readTable(source: ByteSource, path: string): Promise<ParquetTable> {
   return reading(source, path, async (file) => {
-    const metadata = await parquetMetadataAsync(file)
+    // Its look for columns of places on Earth never ends where a damaged footer says of one that it has -1 children.
+    const metadata = await parquetMetadataAsync(file, { geoparquet: false })
     const features = readFeatures(metadata)
     const columns = metadata.schema.slice(1).map(({ name }) => name)
     const image = features.image ?? 'image'
