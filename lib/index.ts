@@ -19,10 +19,18 @@ export type { ClassifyOptions, PictureInput, Prediction } from './classify.js'
 export { type AugmentOptions, type Crops, paperAugmentation } from './data/augment.js'
 export { type Batch, type BatchesOptions, batches } from './data/batches.js'
 export { ImageFolder, type ImageFolderOptions } from './data/imageFolder.js'
-export { type Inspection, type InspectOptions, inspect } from './data/inspect.js'
+export {
+  type ClassInspection,
+  type Inspection,
+  type InspectOptions,
+  inspect,
+  type Spread,
+} from './data/inspect.js'
 export type { DecodeOptions } from './data/loader.js'
 export { type DataEvent, type OpenOptions, openDataSet } from './data/open.js'
+export type { PackPart } from './data/shards/manifest.js'
 export { type PackOptions, type PackProgress, type PackReport, pack } from './data/shards/pack.js'
+export type { RemoteOptions } from './data/shards/webDataset.js'
 export type { DataSet, Sample, SampleOrder, SampleSource } from './data/source.js'
 export { classify, type Networks } from './ensemble.js'
 export { type ErrorCode, GoogLeNetError } from './errors.js'

@@ -45,7 +45,7 @@ constexpr int64_t kMaxBatch = 65535;
 
 graph::Definition read_definition(const Field& definition);
 /// "auto", "cpu", "cuda" or "cuda:<number>"; throws ERR_GOOGLENET_DEVICE for anything else.
-Device read_device(const Field& device);
+Device read_device(const Field& field);
 backends::Precision read_precision(const Field& precision);
 /// Throws ERR_GOOGLENET_DEVICE for what names no device; whether it is there is found by choose_backend().
 NetworkOptions read_network_options(const Field& options);
