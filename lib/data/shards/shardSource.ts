@@ -124,7 +124,7 @@ class RemoteShardSource extends ShardSource {
       if (isPart) alone.push(...wanted.map((index) => ({ index, remote })))
       else whole.push(remote)
     }
-    await cache.obtain(whole, http, signal)
+    if (whole.length > 0) await cache.obtain(whole, http, signal)
     if (alone.length === 0) return
     const parts = await mapAtOnce(alone, partsAtOnce, async ({ index, remote }) => {
       const { offset: begin, length } = this.placeOf(index)
