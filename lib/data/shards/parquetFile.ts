@@ -34,6 +34,7 @@ export async function readTable(source: ByteSource, path: string): Promise<Parqu
   return reading(source, path, async (file) => {
     // Its look for columns of places on Earth never ends where a damaged footer says of one that it has -1 children.
     const metadata = await parquetMetadataAsync(file, { geoparquet: false })
+    checkColumns(metadata, path)
     const features = readFeatures(metadata)
     const columns = metadata.schema.slice(1).map(({ name }) => name)
     const image = features.image ?? 'image'
@@ -60,6 +61,7 @@ export async function readPictures(
   { begin, end }: { begin: number; end: number },
 ): Promise<Uint8Array[]> {
   return reading(source, path, async (file) => {
+    checkColumns(metadata, path)
     const rows = await parquetReadObjects({
       file,
       metadata,
@@ -96,6 +98,14 @@ function bufferOf(source: ByteSource, isOver: () => boolean): AsyncBuffer {
       bytes.catch(() => {}) // asked for ahead, it may fail when the reader has already given up
       return bytes
     },
+  }
+}
+
+/** A column that is there twice the reader decodes twice, and looks at one: what the other throws would end the process. */
+function checkColumns({ row_groups: groups }: FileMetaData, path: string): void {
+  for (const { columns } of groups) {
+    const names = columns.map(({ meta_data: found }) => JSON.stringify(found?.path_in_schema))
+    if (new Set(names).size < names.length) throw refuse(path, 'its footer has a column twice')
   }
 }
 

@@ -1,9 +1,12 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { batches } from '../../../lib/data/batches.js'
+import { memoryBytes } from '../../../lib/data/byteSource.js'
 import { openSharded } from '../../../lib/data/shards/open.js'
+import { readPictures, readTable } from '../../../lib/data/shards/parquetFile.js'
 import type { SampleSource } from '../../../lib/data/source.js'
 import { temporaryFolder } from '../pictures.js'
 import { reset, serve } from '../remote/server.js'
@@ -106,6 +109,23 @@ describe('refuses, with the name of the file,', () => {
       code: 'ERR_GOOGLENET_DATA',
       message: expect.stringMatching(new RegExp(`broken\\.parquet.*${says}`)),
     })
+  })
+
+  test('a footer that has a column twice: no failure goes unheard, which would end the process', async () => {
+    const bytes = await readFile(join(fixtures, parts[0]!))
+    const table = await readTable(memoryBytes(bytes), 'x')
+    const { metadata } = structuredClone(table)
+    for (const { columns } of metadata.row_groups) {
+      for (const column of columns) column.meta_data!.path_in_schema = ['label']
+    }
+    const unheard = vi.fn()
+    process.on('unhandledRejection', unheard)
+    onTestFinished(() => void process.off('unhandledRejection', unheard))
+    const damaged = memoryBytes(bytes.fill(0xff, 4, 2000))
+    const reading = readPictures(damaged, 'x', { ...table, metadata, image: 'label' }, { begin: 0, end: 5 })
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_GOOGLENET_DATA' })
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    expect(unheard).not.toHaveBeenCalled()
   })
 
   test('a damaged row group, when it is read', async () => {
