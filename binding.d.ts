@@ -457,7 +457,7 @@ export class Packer {
 
 /** The module that runs networks on a GPU, and what it finds. */
 export interface CudaReport {
-  /** Where the module is looked for: beside the addon. */
+  /** Where the module is looked for: beside the addon, or else where useCudaModule() said. */
   module: string
   /** Why no GPU can be used, and what to do; empty when one can. */
   problem: string
@@ -476,3 +476,5 @@ export interface SystemReport {
   cuda: CudaReport
 }
 export function system(): SystemReport
+/** Where the CUDA module lies if it is not beside the addon; before the first call that could open it. */
+export function useCudaModule(path: string): void

@@ -2,10 +2,15 @@ import { createRequire } from 'node:module'
 import type * as Binding from '../binding.js'
 import { GoogLeNetError } from './errors.js'
 import { packageRoot } from './packageRoot.js'
+import { checkProcessor } from './processor.js'
 
 const require = createRequire(import.meta.url)
 
+/** The package that brings the CUDA module; the addon knows it by its path. */
+const CUDA_MODULE = 'googlenet-cuda-linux-x64/googlenet-cuda.so'
+
 function loadBinding(): typeof Binding {
+  checkProcessor()
   // OpenMP's threads wait by spinning for milliseconds before they sleep, which starves whatever else wants the cores,
   // the loader's threads too: with one other busy process on two cores inference ran at a fifth. Waking costs nothing
   // measurable. libgomp reads this once, when it is loaded.
@@ -23,5 +28,17 @@ function loadBinding(): typeof Binding {
   }
 }
 
+/** Undefined where the package is not installed. */
+function findCudaModule(): string | undefined {
+  try {
+    return require.resolve(CUDA_MODULE)
+  } catch {
+    return undefined
+  }
+}
+
 /** The addon, loaded once. */
 export const binding: typeof Binding = loadBinding()
+
+const cudaModule = findCudaModule()
+if (cudaModule !== undefined) binding.useCudaModule(cudaModule)

@@ -7,20 +7,10 @@
  * Needs strip, tar and xz here; tar and xz or python3 there, and a driver; cuDNN and cuBLAS are found there, in a
  * Python's nvidia packages too. GOOGLENET_CUDA_ARCHITECTURES narrows what the module was compiled for.
  */
-import { spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { copyStripped, librariesOf, run, STANDARD } from './binaries.mjs'
 
 const MOST_BYTES = 60e6
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
@@ -37,30 +27,6 @@ const COPIED = [
 const BINARIES = ['build/Release/googlenet.node', 'build/Release/googlenet-cuda.so']
 /** What runs at run time; the others of the package's dependencies build it. */
 const PACKAGES = ['vitest', 'node-gyp-build', 'commander', 'cli-progress', 'uplot']
-
-/** Of the C library's, which every Linux has and which belong to its kernel and loader. */
-const SYSTEM = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/
-/** The host's own are taken where they are new enough: what else is started inherits them. */
-const STANDARD = /^lib(stdc\+\+|gcc_s)\./
-
-function run(program, args, options = {}) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', ...options })
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-function copyStripped(from, to) {
-  mkdirSync(dirname(to), { recursive: true })
-  copyFileSync(realpathSync(from), to)
-  chmodSync(to, 0o755)
-  run('strip', ['--strip-unneeded', to])
-}
-
-/** The shared libraries that a file needs, as the linker of this machine finds them. */
-function librariesOf(file) {
-  const found = run('ldd', [file]).matchAll(/^\s*(\S+) => (\/\S+)/gm)
-  return [...found].map(([, name, path]) => ({ name, path })).filter(({ name }) => !SYSTEM.test(name))
-}
 
 /** The folders below node_modules of these packages and all that they need and that is installed. */
 function packageFolders(names) {

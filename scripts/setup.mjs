@@ -72,15 +72,24 @@ const stages = [
   },
 ]
 
-/** Whether the package brings an addon that loads on this machine: npm's install step then has nothing to do. */
+/**
+ * Whether the package brings an addon that loads on this machine: npm's install step then has nothing to do. Nor has
+ * it for a processor that no build runs on; the package may have been installed for another.
+ */
 function prebuiltLoads() {
   if (!existsSync(at('prebuilds'))) return false
-  return spawnSync(process.execPath, ['-e', "require('node-gyp-build')('.')"], { cwd: root }).status === 0
+  const load = ['--input-type=module', '--eval', "await import('./dist/lib/native.js')"]
+  const { status, stderr } = spawnSync(process.execPath, load, { cwd: root, encoding: 'utf8' })
+  if (status === 0) return true
+  const reason = /\[?(ERR_GOOGLENET_\w+|GoogLeNetError)\]?.*/.exec(stderr)?.[0] ?? stderr.trim()
+  note(`The prebuilt addon does not load here: ${reason}`)
+  return stderr.includes('ERR_GOOGLENET_PROCESSOR')
 }
 
 function addonHash() {
   const inputs = ['CMakeLists.txt', 'cmake', 'native', 'node_modules/node-addon-api/package.json']
-  return `${hashFiles(root, inputs)} ${process.arch} ${cudaInputs(root)}`
+  const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+  return `${hashFiles(root, inputs)} ${process.arch} ${version} ${cudaInputs(root)}`
 }
 
 function libraryHash() {

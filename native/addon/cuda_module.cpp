@@ -3,11 +3,25 @@
 #include <dlfcn.h>
 
 #include <filesystem>
+#include <mutex>
+#include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace googlenet::addon {
 namespace {
 
 constexpr const char* kFile = "googlenet-cuda.so";
+
+std::string& elsewhere() {
+  static std::string path;
+  return path;
+}
+
+std::mutex& elsewhere_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 std::string beside_addon() {
   Dl_info addon{};
@@ -16,32 +30,58 @@ std::string beside_addon() {
   return (std::filesystem::absolute(addon.dli_fname, ignored).parent_path() / kFile).string();
 }
 
+/// Beside the addon first, where a build puts it.
+std::string find_module() {
+  const std::string beside = beside_addon();
+  const std::lock_guard lock(elsewhere_mutex());
+  std::error_code ignored;
+  return elsewhere().empty() || std::filesystem::exists(beside, ignored) ? beside : elsewhere();
+}
+
+/// Classes of C++ cross between the two, so both must be of one version.
+std::string other_version(const char* found, const std::string& path) {
+  return "the CUDA module " + path + " is of googlenet " + (found == nullptr ? "before 0.2" : found) +
+         ", this is " GOOGLENET_VERSION "; run \"npm install googlenet-cuda-linux-x64@" GOOGLENET_VERSION
+         "\"";
+}
+
 CudaModule open() {
   CudaModule module;
-  module.path = beside_addon();
+  module.path = find_module();
   std::error_code ignored;
   if (!std::filesystem::exists(module.path, ignored)) {
     module.problem = "the CUDA module " + module.path +
-                     " is not there: it is built where CUDA's compiler nvcc and the headers of cuDNN and "
-                     "cuBLAS are; install nvcc, then run \"npm run setup\" in the package";
+                     " is not there: run \"npm install googlenet-cuda-linux-x64@" GOOGLENET_VERSION
+                     "\", or build it, where CUDA's compiler nvcc is, by \"npm run setup\" in the package";
     return module;
   }
   void* handle = dlopen(module.path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle != nullptr) {
-    module.backend = reinterpret_cast<decltype(module.backend)>(dlsym(handle, "googlenet_cuda_backend"));
-    module.report = reinterpret_cast<decltype(module.report)>(dlsym(handle, "googlenet_cuda_report"));
-    module.picture_decoder =
-        reinterpret_cast<decltype(module.picture_decoder)>(dlsym(handle, "googlenet_cuda_picture_decoder"));
-  }
-  if (module.backend == nullptr || module.report == nullptr || module.picture_decoder == nullptr) {
+  if (handle == nullptr) {
     const char* reason = dlerror();
     module.problem = "the CUDA module cannot be opened: " + std::string(reason ? reason : module.path) +
-                     "; build it again by \"npm run build:native\" in the package";
+                     "; install it again, or build it by \"npm run build:native\" in the package";
+    return module;
+  }
+  const auto find = [&](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
+    return function != nullptr;
+  };
+  decltype(&googlenet_cuda_version) version = nullptr;
+  const char* found = find(version, "googlenet_cuda_version") ? version() : nullptr;
+  if (found == nullptr || std::string_view(found) != GOOGLENET_VERSION ||
+      !find(module.backend, "googlenet_cuda_backend") || !find(module.report, "googlenet_cuda_report") ||
+      !find(module.picture_decoder, "googlenet_cuda_picture_decoder")) {
+    module.problem = other_version(found, module.path);
   }
   return module;
 }
 
 }  // namespace
+
+void use_cuda_module(std::string path) {
+  const std::lock_guard lock(elsewhere_mutex());
+  elsewhere() = std::move(path);
+}
 
 const CudaModule& cuda_module() {
   static const CudaModule module = open();

@@ -1,5 +1,5 @@
-// The CUDA module: a shared library beside the addon, opened when a GPU is asked for. The addon itself
-// depends on nothing of NVIDIA's.
+// The CUDA module: a shared library beside the addon or in a package of its own, opened when a GPU is asked
+// for. The addon itself depends on nothing of NVIDIA's.
 #pragma once
 #include <string>
 
@@ -14,6 +14,9 @@ struct CudaModule {
   decltype(&googlenet_cuda_report) report = nullptr;
   decltype(&googlenet_cuda_picture_decoder) picture_decoder = nullptr;
 };
+
+/// Where the module lies if it is not beside the addon; before the first call of cuda_module().
+void use_cuda_module(std::string path);
 
 /// Opened on the first call and kept until the process ends. Any thread may call.
 const CudaModule& cuda_module();

@@ -113,10 +113,18 @@ Napi::Value system(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value use_module(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    use_cuda_module(info[0].ToString().Utf8Value());
+    return info.Env().Undefined();
+  });
+}
+
 }  // namespace
 
 void init_system(Napi::Env env, Napi::Object exports) {
   exports.Set("system", Napi::Function::New(env, system, "system"));
+  exports.Set("useCudaModule", Napi::Function::New(env, use_module, "useCudaModule"));
 }
 
 }  // namespace googlenet::addon

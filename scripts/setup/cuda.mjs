@@ -1,6 +1,6 @@
 /** What building the GPU part needs, and its tests without a card: NVIDIA's wheels, and a driver library to load. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { note, SetupError, step } from './progress.mjs'
@@ -66,6 +66,7 @@ export async function fetchWheels(root, { libraries }) {
         rmSync(join(target, 'nvidia', name, 'lib'), { recursive: true, force: true })
       }
     }
+    keepLicence(target)
     rmSync(join(folder, 'nvidia'), { recursive: true, force: true })
     renameSync(join(target, 'nvidia'), join(folder, 'nvidia'))
     writeStamp(join(folder, '.stamp'), wheels.join(' '))
@@ -75,6 +76,14 @@ export async function fetchWheels(root, { libraries }) {
   } finally {
     rmSync(target, { recursive: true, force: true })
   }
+}
+
+/** The CUDA Toolkit's agreement, which the package of the CUDA module brings (scripts/prebuild.mjs). */
+function keepLicence(target) {
+  const info = readdirSync(target).find((name) => /^nvidia_cublas.*\.dist-info$/.test(name))
+  const places = ['licenses/License.txt', 'License.txt'].map((name) => join(target, info ?? '', name))
+  const licence = places.find((path) => existsSync(path))
+  if (licence) copyFileSync(licence, join(target, 'nvidia/License.txt'))
 }
 
 /** Tried or there: a machine that can't have it is not asked again. */

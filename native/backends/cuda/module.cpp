@@ -22,6 +22,10 @@ void note_problem(cuda::Report& report, Work work) {
 
 }  // namespace
 
+const char* googlenet_cuda_version() {
+  return GOOGLENET_VERSION;
+}
+
 googlenet::backends::Backend* googlenet_cuda_backend(const cuda::Options& options) {
   return new cuda::CudaBackend(options);
 }

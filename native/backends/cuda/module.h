@@ -67,6 +67,8 @@ struct PlannedGraph {
 
 #pragma GCC visibility push(default)
 extern "C" {
+/// The version of googlenet that the module was built from; only an addon of the same may call the others.
+const char* googlenet_cuda_version();
 /// Throws ERR_GOOGLENET_DEVICE when there is no such device, driver or library, saying where it was looked
 /// for and what brings it, and ERR_GOOGLENET_PRECISION when the card lacks the precision.
 googlenet::backends::Backend* googlenet_cuda_backend(const googlenet::backends::cuda::Options& options);
