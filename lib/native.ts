@@ -11,10 +11,6 @@ const CUDA_MODULE = 'googlenet-cuda-linux-x64/googlenet-cuda.so'
 
 function loadBinding(): typeof Binding {
   checkProcessor()
-  // OpenMP's threads wait by spinning for milliseconds before they sleep, which starves whatever else wants the cores,
-  // the loader's threads too: with one other busy process on two cores inference ran at a fifth. Waking costs nothing
-  // measurable. libgomp reads this once, when it is loaded.
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000'
   try {
     const load = require('node-gyp-build') as (root: string) => typeof Binding
     return load(packageRoot)

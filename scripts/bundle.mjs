@@ -24,7 +24,9 @@ const COPIED = [
   ...['dist', 'lib', 'test', 'bench'],
   ...['scripts/test-gpu.mjs', 'scripts/tally.mjs', 'scripts/setup/stamp.mjs'],
 ]
-const BINARIES = ['build/Release/googlenet.node', 'build/Release/googlenet-cuda.so']
+const BINARIES = ['googlenet.node', 'googlenet-addon.so', 'googlenet-cuda.so'].map(
+  (name) => `build/Release/${name}`,
+)
 /** What runs at run time; the others of the package's dependencies build it. */
 const PACKAGES = ['vitest', 'node-gyp-build', 'commander', 'cli-progress', 'uplot']
 

@@ -49,7 +49,9 @@ function debianPackage(library) {
 function licenceOf(name) {
   const terms = readFileSync(`/usr/share/doc/${name}/copyright`, 'utf8')
   const common = new Set(terms.match(/\/usr\/share\/common-licenses\/[\w.+-]*\w/g))
-  const texts = [...common].map((path) => `\n\n==== ${path.split('/').at(-1)} ====\n\n${readFileSync(path, 'utf8')}`)
+  const texts = [...common].map(
+    (path) => `\n\n==== ${path.split('/').at(-1)} ====\n\n${readFileSync(path, 'utf8')}`,
+  )
   return terms + texts.join('')
 }
 
@@ -63,7 +65,7 @@ function makePrebuilds() {
 
   const licences = join(prebuilds, 'licences')
   mkdirSync(licences)
-  for (const { path } of bundledLibraries(at('build/Release/googlenet.node'))) {
+  for (const { path } of bundledLibraries(at('build/Release/googlenet-addon.so'))) {
     const from = debianPackage(path)
     writeFileSync(join(licences, `${from}.txt`), licenceOf(from))
   }
@@ -79,7 +81,8 @@ function bringCudaModule() {
 }
 
 function report(files) {
-  for (const file of files) console.log(`${(statSync(file).size / 1e6).toFixed(1).padStart(7)} MB  ${file.slice(root.length + 1)}`)
+  for (const file of files)
+    console.log(`${(statSync(file).size / 1e6).toFixed(1).padStart(7)} MB  ${file.slice(root.length + 1)}`)
   const { GLIBC, GLIBCXX } = symbolVersions(files)
   console.log(`runs on x86-64 with AVX2, glibc ${GLIBC} and libstdc++ with GLIBCXX_${GLIBCXX}, or later`)
 }

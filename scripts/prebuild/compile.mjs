@@ -8,11 +8,12 @@ import { join, resolve } from 'node:path'
 import { bundledLibraries, run } from '../binaries.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
-const addon = join(root, 'build/Release/googlenet.node')
+const built = join(root, 'build/Release')
 
 run('npm', ['run', 'build:native'], { cwd: root })
 mkdirSync('build/Release', { recursive: true })
-copyFileSync(addon, 'build/Release/googlenet.node')
-for (const { name, path } of bundledLibraries(addon)) {
+for (const name of ['googlenet.node', 'googlenet-addon.so'])
+  copyFileSync(join(built, name), join('build/Release', name))
+for (const { name, path } of bundledLibraries(join(built, 'googlenet-addon.so'))) {
   copyFileSync(realpathSync(path), join('build/Release', name))
 }

@@ -1,11 +1,12 @@
 /**
- * Started by errors.test.ts as `node errors.child.mjs <addon> <JSON of definition and options>`. Prints what
- * Network.create() came to for each of the options, and what system() says.
+ * Started by errors.test.ts as `node errors.child.mjs <addon> <JSON of definition and options> [<module>]`, a module
+ * that is not beside the addon. Prints what Network.create() came to for each of the options, and what system() says.
  */
 import { createRequire } from 'node:module'
 
-const [addon, json] = process.argv.slice(2)
-const { Network, system } = createRequire(import.meta.url)(addon)
+const [addon, json, elsewhere] = process.argv.slice(2)
+const { Network, system, useCudaModule } = createRequire(import.meta.url)(addon)
+if (elsewhere) useCudaModule(elsewhere)
 const { definition, options } = JSON.parse(json)
 
 const networks = []

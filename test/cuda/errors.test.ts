@@ -6,17 +6,19 @@
 import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { CudaReport, NetworkOptions } from '../../binding.js'
-import { packageRoot } from '../../lib/packageRoot.js'
+import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
 import { tinyDefinition, tinyOptions } from '../addon/tiny.js'
 import { librariesMissing, libraryEnvironment, moduleMissing, module as modulePath } from './libraries.js'
 import { gxx } from './toolkit.js'
 
 const run = promisify(execFile)
-const addonPath = join(packageRoot, 'build/Release/googlenet.node')
+const addonFiles = ['googlenet.node', 'googlenet-addon.so'].map((name) =>
+  join(packageRoot, 'build/Release', name),
+)
 const here = join(packageRoot, 'test/cuda')
 const folder = mkdtempSync(join(tmpdir(), 'googlenet-errors-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -31,12 +33,13 @@ async function outcome(
   addon: string,
   options: Partial<NetworkOptions>[],
   env: NodeJS.ProcessEnv = {},
+  elsewhere = '',
 ): Promise<Outcome> {
   const given = {
     definition: tinyDefinition(),
     options: options.map((each) => ({ ...tinyOptions, ...each })),
   }
-  const arguments_ = [join(here, 'errors.child.mjs'), addon, JSON.stringify(given)]
+  const arguments_ = [join(here, 'errors.child.mjs'), addon, JSON.stringify(given), elsewhere]
   const { stdout } = await run(process.execPath, arguments_, { env: { PATH: process.env.PATH, ...env } })
   return JSON.parse(stdout)
 }
@@ -46,7 +49,7 @@ function place(name: string, files: { module: boolean }): { addon: string; modul
   const at = join(folder, name)
   mkdirSync(at)
   const [addon, module] = [join(at, 'googlenet.node'), join(at, 'googlenet-cuda.so')]
-  copyFileSync(addonPath, addon)
+  for (const path of addonFiles) copyFileSync(path, join(at, basename(path)))
   if (files.module) copyFileSync(modulePath, module)
   return { addon, module }
 }
@@ -59,7 +62,7 @@ async function compile(source: string, library: string): Promise<string> {
 
 const both = [{ device: 'cuda' }, { device: 'cuda:7' }]
 
-describe.skipIf(!existsSync(addonPath))('without the module', () => {
+describe.skipIf(!existsSync(addonFiles[0]!))('without the module', () => {
   it('a GPU is refused with the place that was looked at, and what to do', async () => {
     const { addon, module } = place('none', { module: false })
     const { networks, cuda } = await outcome(addon, both)
@@ -90,6 +93,19 @@ describe.skipIf(!existsSync(addonPath))('without the module', () => {
     expect(networks[1]!.device).toBe('cpu')
     expect(cuda.problem).toMatch(/cannot be opened/)
   })
+
+  it.skipIf(gxx === undefined)(
+    'a module of another version is refused, with the command that brings the right one',
+    async () => {
+      const { addon } = place('version', { module: false })
+      const module = join(await compile('module.cpp', 'googlenet-cuda.so'), 'googlenet-cuda.so')
+      const { networks, cuda } = await outcome(addon, [{ device: 'cuda' }], {}, module)
+      expect(cuda.module).toBe(module)
+      expect(networks[0]).toMatchObject({ code: 'ERR_GOOGLENET_DEVICE' })
+      expect(networks[0]!.message).toContain(`${module} is of googlenet 0.0.1, this is ${packageVersion}`)
+      expect(networks[0]!.message).toContain(`npm install googlenet-cuda-linux-x64@${packageVersion}`)
+    },
+  )
 })
 
 describe('with the module', () => {
