@@ -20,10 +20,11 @@ function run(program, args, env = {}) {
   if (status !== 0) process.exit(1)
 }
 
-/** The newest clang++ there is; undefined when there is none. */
+/** The newest clang++ that brings its sanitizers (clang-tidy comes with one that does not); undefined without one. */
 function findClang() {
   const names = ['clang++', ...Array.from({ length: 12 }, (_, i) => `clang++-${25 - i}`)]
-  return names.find((name) => spawnSync(name, ['--version']).status === 0)
+  const link = ['-fsanitize=address', '-x', 'c++', '-', '-o', '/dev/null']
+  return names.find((name) => spawnSync(name, link, { input: 'int main() {}' }).status === 0)
 }
 
 /** @param {'address' | 'thread'} sanitizer @returns The folder of the programs. */

@@ -40,6 +40,8 @@ if (check('Setup', [node, 'scripts/setup.mjs', '--dev'])) {
   check('Types', [node, 'node_modules/typescript/bin/tsc', '--noEmit'])
   check('Style', [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   check('C++ checks', [node, 'scripts/check-native.mjs'])
+  check('Sanitizers: addresses', [node, 'scripts/sanitize.mjs', 'address'])
+  check('Sanitizers: threads', [node, 'scripts/sanitize.mjs', 'thread'])
   runTests()
 }
 console.log(String(tally))

@@ -9,6 +9,10 @@ const [OLDEST_NODE_MAJOR, OLDEST_NODE_MINOR] = [20, 17]
 const program = (name) => () =>
   (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)))
 
+/** Where only root looks too. */
+const anywhere = (name) => () =>
+  program(name)() || ['/usr/sbin', '/sbin'].some((folder) => existsSync(join(folder, name)))
+
 const header = (name) => () =>
   ['/usr/include', '/usr/local/include', ...(process.env.CPLUS_INCLUDE_PATH ?? '').split(delimiter)].some(
     (folder) => folder !== '' && existsSync(join(folder, name)),
@@ -26,6 +30,7 @@ const BUILD_NEEDS = [
 const CHECK_NEEDS = [
   { what: 'clang-format', present: program('clang-format'), debian: 'clang-format' },
   { what: 'clang-tidy', present: program('clang-tidy'), debian: 'clang-tidy' },
+  { what: 'debootstrap', present: anywhere('debootstrap'), debian: 'debootstrap' },
 ]
 
 /** Throws when this Node.js is too old for the package. */
@@ -37,7 +42,7 @@ export function checkNode() {
   )
 }
 
-/** What is missing, of what building needs and, with `checks`, of what linting the C++ needs. */
+/** What is missing, of what building needs and, with `checks`, of what the checks and the tests of the packages need. */
 export function missingPackages({ checks }) {
   return [...BUILD_NEEDS, ...(checks ? CHECK_NEEDS : [])].filter((need) => !need.present())
 }

@@ -8,6 +8,8 @@ import { packageRoot } from '../../lib/packageRoot.js'
 
 const changelog = '# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing that users see.\n'
 
+const cudaPackage = 'packages/cuda-linux-x64/package.json'
+
 let folder = ''
 const run = async (program: string, ...args: string[]): Promise<string> => {
   const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: folder })
@@ -18,9 +20,14 @@ const release = (...args: string[]) => run('npm', 'run', 'release', '--', ...arg
 /** The package's files that a release looks at, as the only commit of a repository without a remote. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'googlenet-release-'))
-  for (const name of ['package.json', 'package-lock.json', '.release-it.json']) {
-    await cp(join(packageRoot, name), join(folder, name))
-  }
+  const files = [
+    'package.json',
+    'package-lock.json',
+    '.release-it.json',
+    'scripts/set-version.mjs',
+    cudaPackage,
+  ]
+  for (const name of files) await cp(join(packageRoot, name), join(folder, name))
   await symlink(join(packageRoot, 'node_modules'), join(folder, 'node_modules'))
   await writeFile(join(folder, '.gitignore'), 'node_modules\n')
   await writeFile(join(folder, 'CHANGELOG.md'), changelog)
@@ -36,7 +43,7 @@ test('a dry run shows the version, the changes and every step, and changes nothi
   const output = await release('--dry-run')
   expect(output).toContain('0.0.0...0.1.0')
   expect(output).toContain('A thing that users see.')
-  for (const step of ['npm test', 'npm version 0.1.0', 'git commit', 'git tag']) {
+  for (const step of ['npm test', 'node scripts/set-version.mjs 0.1.0', 'git commit', 'git tag']) {
     expect(output).toContain(`! ${step}`)
   }
   expect(await run('git', 'status', '--porcelain')).toBe('')
@@ -50,8 +57,14 @@ test('a release dates the section of the changelog, sets the version, commits an
   expect(await readFile(join(folder, 'CHANGELOG.md'), 'utf8')).toMatch(
     /^## \[Unreleased\]\n\n## \[1\.2\.3\] - \d{4}-\d\d-\d\d\n\n### Added$/m,
   )
-  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }
-  expect(version).toBe('1.2.3')
+  const read = async (name: string) => JSON.parse(await readFile(join(folder, name), 'utf8'))
+  const main = await read('package.json')
+  expect(main.version).toBe('1.2.3')
+  expect(main.optionalDependencies['googlenet-cuda-linux-x64']).toBe('1.2.3')
+  expect((await read(cudaPackage)).version).toBe('1.2.3')
+  const lock = await read('package-lock.json')
+  expect(lock.packages[''].version).toBe('1.2.3')
+  expect(lock.packages['packages/cuda-linux-x64'].version).toBe('1.2.3')
   expect((await run('git', 'tag', '--points-at', 'HEAD')).trim()).toBe('v1.2.3')
   expect(await run('git', 'status', '--porcelain')).toBe('')
 })
