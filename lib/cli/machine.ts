@@ -109,6 +109,9 @@ function addonNeeds(root: string): Need[] {
   return [{ what: packages.join(', '), neededFor: 'building the native addon', command }, build]
 }
 
+/** An installed package has no sources of TypeScript. */
+const isClone = existsSync(join(packageRoot, 'lib'))
+
 /** What brings each of NVIDIA's libraries, by the beginning of its name. */
 const packages = {
   libcudnn: 'nvidia-cudnn-cu13',
@@ -132,7 +135,10 @@ function networkNeeds(driver: string | undefined, cuda: CudaReport): Need[] {
   const needs: Need[] = []
   const need = (what: string, command: string) => needs.push({ what, neededFor: 'device cuda', command })
   if (driver === undefined && cuda.driver === '') need("NVIDIA's driver", 'apt-get install -y nvidia-driver')
-  if (!existsSync(cuda.module)) need('the CUDA module and nvcc 12.8 or later to build it', 'npm run setup')
+  if (!existsSync(cuda.module)) {
+    if (isClone) need('the CUDA module and nvcc 12.8 or later to build it', 'npm run setup')
+    else need('the CUDA module', `npm install googlenet-cuda-linux-x64@${packageVersion}`)
+  }
   const libraries = cuda.libraries.filter(({ name }) => !isForPictures(name))
   return [...needs, ...libraryNeeds(libraries, 'device cuda')]
 }
