@@ -74,6 +74,8 @@ function makePrebuilds() {
 function bringCudaModule() {
   rmSync(join(cudaPackage, 'googlenet-cuda.so'), { force: true })
   if (!existsSync(cudaModule)) return console.log('no CUDA module: this machine has no nvcc')
+  if (!existsSync(cudaLicence))
+    throw new Error(`${cudaLicence} is missing: npm run setup -- --dev fetches it`)
   copyStripped(cudaModule, join(cudaPackage, 'googlenet-cuda.so'))
   mkdirSync(join(cudaPackage, 'licences'), { recursive: true })
   copyFileSync(cudaLicence, join(cudaPackage, 'licences/cuda.txt'))

@@ -44,7 +44,8 @@ function installedHeaders() {
 
 /** Whether the wheels are there that are wanted; `libraries`: with the libraries, for tests. */
 export function wheelsReady(root, { libraries }) {
-  const have = (wanted) => isFresh(join(folderOf(root), '.stamp'), wanted.join(' '))
+  const licensed = existsSync(join(folderOf(root), 'nvidia/License.txt'))
+  const have = (wanted) => licensed && isFresh(join(folderOf(root), '.stamp'), wanted.join(' '))
   if (have(LIBRARIES)) return true
   return !libraries && (have(HEADERS) || installedHeaders() || existsSync(join(folderOf(root), 'reason')))
 }
