@@ -2,7 +2,9 @@
 // AVX-512; the dynamic linker picks the clone when the addon is loaded.
 #pragma once
 
-#ifdef __clang__  // Reads the code for the checks, and clones no templates.
+// Clang reads the code for the checks, and clones no templates. What chooses a clone runs before
+// ThreadSanitizer's library is ready.
+#if defined(__clang__) || defined(__SANITIZE_THREAD__)
 #define GOOGLENET_SIMD
 #else
 #define GOOGLENET_SIMD __attribute__((target_clones("arch=x86-64-v4", "default")))

@@ -4,21 +4,25 @@
  * needs one.
  */
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { CudaReport, NetworkOptions } from '../../binding.js'
 import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
 import { tinyDefinition, tinyOptions } from '../addon/tiny.js'
-import { librariesMissing, libraryEnvironment, moduleMissing, module as modulePath } from './libraries.js'
+import {
+  addonMissing,
+  copyAddon,
+  librariesMissing,
+  libraryEnvironment,
+  moduleMissing,
+  module as modulePath,
+} from './libraries.js'
 import { gxx } from './toolkit.js'
 
 const run = promisify(execFile)
-const addonFiles = ['googlenet.node', 'googlenet-addon.so'].map((name) =>
-  join(packageRoot, 'build/Release', name),
-)
 const here = join(packageRoot, 'test/cuda')
 const folder = mkdtempSync(join(tmpdir(), 'googlenet-errors-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -47,9 +51,8 @@ async function outcome(
 /** A folder with a copy of the addon, and of the module if it says so: nothing else is beside them. */
 function place(name: string, files: { module: boolean }): { addon: string; module: string } {
   const at = join(folder, name)
-  mkdirSync(at)
-  const [addon, module] = [join(at, 'googlenet.node'), join(at, 'googlenet-cuda.so')]
-  for (const path of addonFiles) copyFileSync(path, join(at, basename(path)))
+  const addon = copyAddon(at)
+  const module = join(at, 'googlenet-cuda.so')
   if (files.module) copyFileSync(modulePath, module)
   return { addon, module }
 }
@@ -62,7 +65,7 @@ async function compile(source: string, library: string): Promise<string> {
 
 const both = [{ device: 'cuda' }, { device: 'cuda:7' }]
 
-describe.skipIf(!existsSync(addonFiles[0]!))('without the module', () => {
+describe.skipIf(addonMissing)('without the module', () => {
   it('a GPU is refused with the place that was looked at, and what to do', async () => {
     const { addon, module } = place('none', { module: false })
     const { networks, cuda } = await outcome(addon, both)

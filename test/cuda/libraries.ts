@@ -1,13 +1,25 @@
 /**
- * What the tests of the CUDA module find without a card: the module, and NVIDIA's libraries as scripts/setup fetches
+ * What the tests of the CUDA module find without a card: the addon and the module, and NVIDIA's libraries as scripts/setup fetches
  * them into build/cuda. A dynamic linker reads its path once, so such tests run in child processes with this
  * environment.
  */
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../lib/packageRoot.js'
 
-export const module = join(packageRoot, 'build/Release/googlenet-cuda.so')
+const built = join(packageRoot, 'build/Release')
+export const module = join(built, 'googlenet-cuda.so')
+
+/** Why there is no addon to copy; undefined: there is. */
+export const addonMissing = existsSync(join(built, 'googlenet.node')) ? undefined : 'no addon'
+
+/** Copies the addon into a folder, which need not be there; returns the path to load. */
+export function copyAddon(folder: string): string {
+  mkdirSync(folder, { recursive: true })
+  for (const name of ['googlenet.node', 'googlenet-addon.so'])
+    copyFileSync(join(built, name), join(folder, name))
+  return join(folder, 'googlenet.node')
+}
 
 const folder = join(packageRoot, 'build/cuda')
 const driver = join(folder, 'driver')

@@ -4,7 +4,7 @@
  * (stubs/nvjpeg.cpp), which ends the process where the real one's rules are broken.
  */
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,14 +12,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CudaReport, Loader, Picture, PictureTransform } from '../../binding.js'
 import { batches } from '../../lib/index.js'
 import { binding } from '../../lib/native.js'
-import { packageRoot } from '../../lib/packageRoot.js'
+import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
 import { googlenet, jsonLines } from '../cli/command.js'
 import { difference, evaluation, fixture, fixtureBytes, training } from '../images/helpers.js'
-import { moduleMissing, module as modulePath } from './libraries.js'
+import { addonMissing, copyAddon, moduleMissing, module as modulePath } from './libraries.js'
 import { gxx, include, sources } from './toolkit.js'
 
 const run = promisify(execFile)
-const addonPath = join(packageRoot, 'build/Release/googlenet.node')
 const here = join(packageRoot, 'test/cuda')
 const folder = mkdtempSync(join(tmpdir(), 'googlenet-pictures-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -59,8 +58,7 @@ function decodeIn(at: string, jobs: Job[], env: NodeJS.ProcessEnv) {
 /** A folder with a copy of the addon, and nothing beside it. */
 function place(name: string): string {
   const at = join(folder, name)
-  mkdirSync(at, { recursive: true })
-  copyFileSync(addonPath, join(at, 'googlenet.node'))
+  copyAddon(at)
   return at
 }
 
@@ -76,7 +74,7 @@ describe('with a card that is the host', () => {
   const [compiler, headers] = [gxx, include]
   if (compiler === undefined) return it.skip('no g++')
   if (headers === undefined) return it.skip('no headers of CUDA')
-  if (!existsSync(addonPath)) return it.skip('no addon')
+  if (addonMissing) return it.skip(addonMissing)
 
   const prebuild = join(folder, 'emulated')
   const at = place('emulated/build/Release')
@@ -100,6 +98,7 @@ describe('with a card that is the host', () => {
       '-Inative',
       '-isystem',
       headers,
+      `-DGOOGLENET_VERSION="${packageVersion}"`,
     ]
     const emulator = ['-include', join(here, 'emulated/emulator.h'), '-x', 'c++']
     const queue = code.map((file, index) => ({ file, object: join(folder, `${index}.o`) }))
@@ -358,7 +357,7 @@ describe('with a card that is the host', () => {
 })
 
 describe('without a card', () => {
-  if (!existsSync(addonPath)) return it.skip('no addon')
+  if (addonMissing) return it.skip(addonMissing)
   const pictures = asPictures(['tiny.jpg', 'palette.png'])
 
   it('an addon without the module names the place that was looked at', async () => {

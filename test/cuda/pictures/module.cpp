@@ -50,6 +50,9 @@ cudaError_t cudaSetDevice(int device) {
 }
 #pragma GCC visibility pop
 
+const char* googlenet_cuda_version() {
+  return GOOGLENET_VERSION;
+}
 googlenet::backends::Backend* googlenet_cuda_backend(const cuda::Options&) {
   throw googlenet::Error("ERR_GOOGLENET_DEVICE", "there are no networks here");
 }

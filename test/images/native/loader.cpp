@@ -44,7 +44,7 @@ bool whole_batches(const std::vector<Source>& sources) {
   std::vector<DecodedBatch> kept;
   bool good = true;
   for (const int threads : {1, 4}) {
-    Pool pool(threads, {.channels = 3});
+    Pool pool(threads, {.channels = 3, .device = {}});
     std::vector<std::shared_ptr<Pool::Batch>> under_way;
     for (uint64_t epoch = 0; epoch < 12; epoch++) {
       under_way.push_back(pool.submit(requests(sources, 24), train(epoch)));
@@ -69,7 +69,7 @@ bool whole_batches(const std::vector<Source>& sources) {
 
 /// What stop() cuts off is refused, and nothing else is.
 bool stopped(const std::vector<Source>& sources, int after) {
-  Pool pool(3, {.channels = 1, .orient = true});
+  Pool pool(3, {.channels = 1, .orient = true, .device = {}});
   std::vector<std::shared_ptr<Pool::Batch>> under_way;
   const CropsTransform crops{.size = kSize, .scales = {40}, .squares = true};
   for (int i = 0; i < 8; i++) under_way.push_back(pool.submit(requests(sources, 16), crops));
@@ -102,7 +102,7 @@ int main(int count, char** paths) {
   bool good = whole_batches(sources);
   for (const int after : {0, 1, 5, 40}) good &= stopped(sources, after);
   for (int i = 0; i < 5; i++) {  // ends with work under way
-    Pool pool(2, {.channels = 3, .quality = Quality::Fast});
+    Pool pool(2, {.channels = 3, .quality = Quality::Fast, .device = {}});
     pool.submit(requests(sources, 50), train(0));
   }
   std::printf("%s\n", good ? "good" : "wrong");
