@@ -3,6 +3,7 @@ import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { CudaReport, SystemReport } from '../../binding.js'
 import { packageRoot, packageVersion } from '../packageRoot.js'
+import { processorFlags } from '../processor.js'
 
 /** What `doctor` finds; `addon` is the native part, which may be absent. */
 export interface MachineReport {
@@ -74,7 +75,7 @@ async function loadAddon(): Promise<MachineReport['addon']> {
 }
 
 function cpuFeatures(root: string): string[] {
-  const flags = /^flags\s*:(.*)$/m.exec(readText(join(root, 'proc/cpuinfo')) ?? '')?.[1]?.split(' ') ?? []
+  const flags = processorFlags(readText(join(root, 'proc/cpuinfo')) ?? '')
   return telling.filter((feature) => flags.includes(feature))
 }
 
