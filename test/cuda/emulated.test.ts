@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../lib/packageRoot.js'
-import { gxx, include, kernelFiles, sources } from './toolkit.js'
+import { compileAll, gxx, include, kernelFiles, sources } from './toolkit.js'
 
 const run = promisify(execFile)
 const folder = join(packageRoot, 'test/cuda/emulated')
@@ -57,14 +57,7 @@ async function build(compiler: string, headers: string, out: string): Promise<st
     '-Inative',
   ]
   const emulator = ['-include', join(folder, 'emulator.h'), '-x', 'c++']
-  const queue = files.map((file, index) => ({ file, object: join(out, `${index}.o`) }))
-  const objects = queue.map(({ object }) => object)
-  const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      await run(compiler, [...flags, ...emulator, '-c', next.file, '-o', next.object], { cwd: packageRoot })
-    }
-  }
-  await Promise.all([worker(), worker()])
+  const objects = await compileAll(compiler, [...flags, ...emulator], files, out)
   const program = join(out, 'emulated')
   // Of the backend and of CUDA's runtime it has what the kernels need; the rest is never called.
   await run(compiler, [

@@ -16,7 +16,7 @@ import { packageRoot, packageVersion } from '../../lib/packageRoot.js'
 import { googlenet, jsonLines } from '../cli/command.js'
 import { difference, evaluation, fixture, fixtureBytes, training } from '../images/helpers.js'
 import { addonMissing, copyAddon, moduleMissing, module as modulePath } from './libraries.js'
-import { gxx, include, sources } from './toolkit.js'
+import { compileAll, gxx, include, sources } from './toolkit.js'
 
 const run = promisify(execFile)
 const here = join(packageRoot, 'test/cuda')
@@ -101,14 +101,7 @@ describe('with a card that is the host', () => {
       `-DGOOGLENET_VERSION="${packageVersion}"`,
     ]
     const emulator = ['-include', join(here, 'emulated/emulator.h'), '-x', 'c++']
-    const queue = code.map((file, index) => ({ file, object: join(folder, `${index}.o`) }))
-    const objects = queue.map(({ object }) => object)
-    const worker = async () => {
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        await run(compiler, [...flags, ...emulator, '-c', next.file, '-o', next.object], { cwd: packageRoot })
-      }
-    }
-    await Promise.all([worker(), worker()])
+    const objects = await compileAll(compiler, [...flags, ...emulator], code, folder)
     const link = ['-shared', '-Wl,-z,defs', ...objects, '-ldl', '-o', join(at, 'googlenet-cuda.so')]
     const stub = ['-shared', '-fPIC', '-O1', join(here, 'stubs/nvjpeg.cpp'), '-ljpeg']
     await Promise.all([run(compiler, link), run(compiler, [...stub, '-o', join(library, 'libnvjpeg.so.13')])])

@@ -1,6 +1,8 @@
 /** NVIDIA's compiler and headers, where the tests of the kernels' sources find them. */
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { packageRoot } from '../../lib/packageRoot.js'
 
 const roots = [process.env.CUDA_HOME, process.env.CUDA_PATH, '/usr/local/cuda'].filter(
@@ -26,3 +28,22 @@ export const sources = join(packageRoot, 'native/backends/cuda')
 export const kernelFiles = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) =>
   file.endsWith('.cu'),
 )
+
+/** Compiles files two at a time into a folder; returns the objects, in the order of the files. */
+export async function compileAll(
+  compiler: string,
+  flags: readonly string[],
+  files: readonly string[],
+  folder: string,
+): Promise<string[]> {
+  const queue = files.map((file, index) => ({ file, object: join(folder, `${index}.o`) }))
+  const objects = queue.map(({ object }) => object)
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const command = [...flags, '-c', next.file, '-o', next.object]
+      await promisify(execFile)(compiler, command, { cwd: packageRoot })
+    }
+  }
+  await Promise.all([worker(), worker()])
+  return objects
+}
