@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../lib/packageRoot.js'
-import { gxx, include } from './toolkit.js'
+import { compileAll, gxx, include } from './toolkit.js'
 
 const run = promisify(execFile)
 const cpp = (folder: string, names = readdirSync(join(packageRoot, folder))) =>
@@ -27,14 +27,7 @@ async function build(compiler: string, headers: string, out: string): Promise<st
   // What is in shadow/ goes before the backend's own headers.
   const folders = ['-Itest/cuda/host/shadow', '-Itest/cuda/host', '-Inative', '-isystem', headers]
   const flags = ['-std=c++20', '-O1', '-g', ...sanitizers, '-Wall', '-Wextra', '-Werror', ...folders]
-  const queue = sources.map((file, index) => ({ file, object: join(out, `${index}.o`) }))
-  const objects = queue.map(({ object }) => object)
-  const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      await run(compiler, [...flags, '-c', next.file, '-o', next.object], { cwd: packageRoot })
-    }
-  }
-  await Promise.all([worker(), worker()])
+  const objects = await compileAll(compiler, flags, sources, out)
   const program = join(out, 'checks')
   await run(compiler, [...sanitizers, ...objects, '-o', program])
   return program
