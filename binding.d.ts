@@ -192,7 +192,7 @@ export interface PlanStep {
   saved?: PlanView
   /** Float [2][channels] that a convolution leaves for its BatchNorm: sum, sum of squares. */
   statistics?: PlanView
-  /** Of a max pool: which position of the window has the greatest value. */
+  /** Of a max pool, one that a BatchNorm makes too: which position of the window has the greatest value. */
   argmax?: PlanView
 
   weight?: PlanRange

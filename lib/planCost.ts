@@ -69,7 +69,7 @@ function parameterBytes(step: PlanStep, activation: number): number {
   const floats = (...ranges: (PlanRange | undefined)[]) =>
     floatBytes * ranges.reduce((sum, range) => sum + (range?.count ?? 0), 0)
   if (operation.endsWith('backward weights')) return floats(weight, bias)
-  if (operation === 'batch norm backward') return floats(gamma, gamma, beta)
+  if (gamma && operation.endsWith('backward')) return floats(gamma, gamma, beta)
   // In training the running statistics are read and written; there is `saved` then.
   const running = floats(mean, variance) * (step.saved ? 2 : 1)
   return (weight?.count ?? 0) * activation + floats(bias, gamma, beta, shift) + running

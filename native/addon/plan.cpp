@@ -75,6 +75,9 @@ class Writer {
     to("count", range.count);
     object_.Set(name, to.object());
   }
+  void operator()(const char* name, const std::optional<graph::Window>& window) {
+    if (window) (*this)(name, *window);
+  }
   void operator()(const char* name, const std::optional<graph::Fold>& fold) {
     if (!fold) return;
     Writer to(env_, plan_);

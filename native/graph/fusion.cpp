@@ -47,24 +47,40 @@ class Passes {
     }
   }
 
-  /// Convolution [+ BatchNorm] [+ ReLU], BatchNorm [+ ReLU], linear [+ ReLU].
+  /// Convolution [+ BatchNorm] [+ ReLU], BatchNorm [+ ReLU] [+ max pool], linear [+ ReLU].
   void cover() {
     fusion_.covered.assign(count(), false);
+    fusion_.relu.assign(count(), false);
     fusion_.result.resize(count());
     for (int i = 0; i < count(); i++) fusion_.result[i] = i;
     for (int i = count() - 1; i >= 0; i--) {
       if (!fusion_.needed[i]) continue;
       const int from = shapes_.inputs[i][0];
-      if (from < 0 || readers_[from] != 1 || is_head(shapes_, from)) continue;
+      if (!alone_reads(from)) continue;
       const LayerKind before = kind(from);
       const bool takes_relu =
           before == LayerKind::Convolution || before == LayerKind::BatchNorm || before == LayerKind::Linear;
       const bool covered = (kind(i) == LayerKind::Relu && takes_relu) ||
-                           (kind(i) == LayerKind::BatchNorm && table_.batch_norm_of[from] == i);
+                           (kind(i) == LayerKind::BatchNorm && table_.batch_norm_of[from] == i) ||
+                           (kind(i) == LayerKind::MaxPool && takes_pool(from));
       if (!covered) continue;
       fusion_.result[from] = fusion_.result[i];
+      fusion_.relu[from] = fusion_.relu[i] || kind(i) == LayerKind::Relu;
       fusion_.covered[i] = true;
     }
+  }
+
+  /// Whether a layer that reads this one is the only one that does.
+  bool alone_reads(int source) const {
+    return source >= 0 && readers_[source] == 1 && !is_head(shapes_, source);
+  }
+
+  /// Whether it is the result of a BatchNorm that may pool it.
+  bool takes_pool(int index) const {
+    if (!training() || !request_.capabilities.pooled_batch_norm) return false;
+    if (kind(index) == LayerKind::BatchNorm) return true;
+    const int before = shapes_.inputs[index][0];
+    return kind(index) == LayerKind::Relu && alone_reads(before) && kind(before) == LayerKind::BatchNorm;
   }
 
   void place_into_concats() {
@@ -88,11 +104,10 @@ class Passes {
     if (!training() && !request_.capabilities.merged_pointwise) return;
     for (size_t g = 0; g < table_.siblings.size(); g++) {
       const std::vector<int>& group = table_.siblings[g];
-      const auto relu = [&](int member) {
-        return has_relu(definition_, fusion_, table_.batch_norm_of[member]);
-      };
+      const auto norm = [&](int member) { return table_.batch_norm_of[member]; };
       const bool alike = std::all_of(group.begin(), group.end(), [&](int member) {
-        return fusion_.needed[member] && relu(member) == relu(group[0]);
+        return fusion_.needed[member] && fusion_.relu[norm(member)] == fusion_.relu[norm(group[0])] &&
+               kind(fusion_.result[member]) != LayerKind::MaxPool;
       });
       if (!alike) continue;
       const std::vector<int> together = training() ? divisible(group) : widen_concat(group);

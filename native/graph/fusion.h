@@ -9,10 +9,12 @@ namespace googlenet::graph {
 struct Fusion {
   /// The wanted heads depend on it.
   std::vector<bool> needed;
-  /// The layer before it computes it too: a BatchNorm or ReLU that follows a layer of its own.
+  /// The layer before it computes it too: a BatchNorm, ReLU or max pool that follows a layer of its own.
   std::vector<bool> covered;
   /// The layer whose output is the result when this one has run: itself, or the last one that it covers.
   std::vector<int> result;
+  /// Among what it covers is a ReLU.
+  std::vector<bool> relu;
   /// The group of sibling convolutions (ParameterTable::siblings) that runs as one, or -1.
   std::vector<int> merged;
   /// The concat into whose channels, from `offset` on, its result goes; -1: it has a buffer of its own. An
@@ -45,12 +47,6 @@ inline bool is_head(const Shapes& shapes, int layer) {
     if (head == layer) return true;
   }
   return false;
-}
-
-/// Whether the layer's result includes a ReLU after it.
-inline bool has_relu(const Definition& definition, const Fusion& fusion, int layer) {
-  const int result = fusion.result[layer];
-  return result != layer && definition.layers[result].kind == LayerKind::Relu;
 }
 
 }  // namespace googlenet::graph

@@ -84,7 +84,7 @@ struct ConvolutionBackwardWeights {
   Range weight, bias;
 };
 /// Batch statistics, running statistics, then scale, shift and ReLU into the outputs, which split the
-/// channels.
+/// channels; or the max pool of that into the one output.
 struct BatchNorm {
   View input;
   std::vector<View> outputs;
@@ -94,6 +94,8 @@ struct BatchNorm {
   float epsilon = 0, momentum = 0;
   bool relu = false;
   View statistics = {};  // of the input, as the convolution before it left them; buffer -1: to be computed
+  std::optional<Window> pool = {};
+  View argmax = {};  // as MaxPool's
 };
 /// Running statistics instead of the batch's: for BatchNorms that could not be folded.
 struct BatchNormInference {
@@ -102,13 +104,15 @@ struct BatchNormInference {
   float epsilon = 0;
   bool relu = false;
 };
-/// The input gradient may lie where the input lies.
+/// The input gradient may lie where the input lies. With a pool the output gradient is the pool's.
 struct BatchNormBackward {
   View input;
   std::vector<View> output_gradients;
   View input_gradient, saved;
   Range gamma, beta;
   bool relu = false;
+  std::optional<Window> pool = {};
+  View argmax = {};
 };
 struct Relu {
   View input, output;

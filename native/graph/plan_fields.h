@@ -45,8 +45,8 @@ void each_field(const step::ConvolutionBackwardWeights& step, Visit visit) {
 }
 template <class Visit>
 void each_field(const step::BatchNorm& step, Visit visit) {
-  const auto& [input, outputs, saved, gamma, beta, mean, variance, shift, epsilon, momentum, relu,
-               statistics] = step;
+  const auto& [input, outputs, saved, gamma, beta, mean, variance, shift, epsilon, momentum, relu, statistics,
+               pool, argmax] = step;
   visit("input", input);
   visit("outputs", outputs);
   visit("saved", saved);
@@ -59,6 +59,8 @@ void each_field(const step::BatchNorm& step, Visit visit) {
   visit("momentum", momentum);
   visit("relu", relu);
   visit("statistics", statistics);
+  visit("window", pool);
+  visit("argmax", argmax);
 }
 template <class Visit>
 void each_field(const step::BatchNormInference& step, Visit visit) {
@@ -74,7 +76,7 @@ void each_field(const step::BatchNormInference& step, Visit visit) {
 }
 template <class Visit>
 void each_field(const step::BatchNormBackward& step, Visit visit) {
-  const auto& [input, output_gradients, input_gradient, saved, gamma, beta, relu] = step;
+  const auto& [input, output_gradients, input_gradient, saved, gamma, beta, relu, pool, argmax] = step;
   visit("input", input);
   visit("outputGradients", output_gradients);
   visit("inputGradient", input_gradient);
@@ -82,6 +84,8 @@ void each_field(const step::BatchNormBackward& step, Visit visit) {
   visit("gamma", gamma);
   visit("beta", beta);
   visit("relu", relu);
+  visit("window", pool);
+  visit("argmax", argmax);
 }
 template <class Visit>
 void each_field(const step::Relu& step, Visit visit) {

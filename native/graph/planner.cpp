@@ -52,7 +52,7 @@ class Planner {
   const Shape& shape(int index) const { return index < 0 ? definition_.input : shapes_.outputs[index]; }
   int layer_count() const { return static_cast<int>(definition_.layers.size()); }
   bool is_head(int index) const { return graph::is_head(shapes_, index); }
-  bool has_relu(int index) const { return graph::has_relu(definition_, fusion_, index); }
+  bool has_relu(int index) const { return fusion_.relu[index]; }
 
   // ---- views
 
@@ -74,6 +74,12 @@ class Planner {
     const bool pointwise = l.kernel == 1 && l.stride == 1;
     const bool strided = can.strided_convolution || (pointwise && can.strided_pointwise);
     return strided && !training() ? x : dense(x, l.name);
+  }
+
+  /// The places of a max pool's maxima.
+  View make_argmax(int pool) {
+    return tensors_.make(layer(pool).name + ".argmax", request_.batch * shape(pool).pixels(),
+                         shape(pool).channels, Element::Byte);
   }
 
   template <class What>
@@ -186,19 +192,38 @@ class Planner {
       computed.push_back(c.statistics);
     }
     emit("convolution", all.name, c, {x}, computed);
-    std::vector<View> writes = bn.outputs;
-    writes.push_back(bn.saved);
-    emit("batch norm", all.name, bn, computed, writes);
+    emit_batch_norm(all.name, results.back(), bn);
 
     backward_.push_back([=, this] {
-      step::BatchNormBackward back{bn.input, {}, raw, bn.saved, bn.gamma, bn.beta, bn.relu};
-      for (int result : results) back.output_gradients.push_back(complete_gradient(result));
-      std::vector<View> reads = back.output_gradients;
-      reads.push_back(raw);
-      reads.push_back(bn.saved);
-      emit("batch norm backward", all.name, back, reads, {raw});
+      std::vector<View> gradients;
+      for (int result : results) gradients.push_back(complete_gradient(result));
+      emit_batch_norm_backward(all.name, bn, gradients, raw);
       backward_convolution(first, all.name, w, x, raw, all.weight, {});
     });
+  }
+
+  /// `result`: the last of what it covers, whose max pool it computes too.
+  void emit_batch_norm(const std::string& name, int result, step::BatchNorm& bn) {
+    std::vector<View> reads{bn.input}, writes = bn.outputs;
+    if (bn.statistics.buffer >= 0) reads.push_back(bn.statistics);
+    writes.push_back(bn.saved);
+    if (layer(result).kind == LayerKind::MaxPool) {
+      bn.pool = window(result, bn.input.channels);
+      bn.argmax = make_argmax(result);
+      writes.push_back(bn.argmax);
+    }
+    emit(bn.pool ? "batch norm and max pool" : "batch norm", name, bn, reads, writes);
+  }
+
+  void emit_batch_norm_backward(const std::string& name, const step::BatchNorm& bn,
+                                const std::vector<View>& gradients, const View& input_gradient) {
+    const step::BatchNormBackward back{bn.input, gradients, input_gradient, bn.saved, bn.gamma,
+                                       bn.beta,  bn.relu,   bn.pool,        bn.argmax};
+    std::vector<View> reads = gradients;
+    reads.insert(reads.end(), {bn.input, bn.saved});
+    if (bn.pool) reads.push_back(bn.argmax);
+    emit(bn.pool ? "batch norm and max pool backward" : "batch norm backward", name, back, reads,
+         {input_gradient});
   }
 
   void backward_convolution(int index, const std::string& name, const Window& w, const View& x,
@@ -241,7 +266,8 @@ class Planner {
 
   /// A BatchNorm that does not follow a convolution of its own.
   void forward_batch_norm(int i) {
-    const View x = output(source(i)), y = output(fusion_.result[i]);
+    const int result = fusion_.result[i];
+    const View x = output(source(i)), y = output(result);
     const LayerParameters& p = table_.layers[i];
     const bool relu = has_relu(i);
     if (!training()) {
@@ -250,24 +276,22 @@ class Planner {
            {y});
       return;
     }
-    step::BatchNorm bn{x,
-                       {y},
-                       tensors_.make(layer(i).name + ".saved", 4, x.channels, Element::Float),
-                       p.weight,
-                       p.bias,
-                       p.mean,
-                       p.variance,
-                       {},
-                       layer(i).epsilon,
-                       layer(i).momentum,
-                       relu};
-    emit("batch norm", layer(i).name, bn, {x}, {y, bn.saved});
+    step::BatchNorm bn{.input = x,
+                       .outputs = {y},
+                       .saved = tensors_.make(layer(i).name + ".saved", 4, x.channels, Element::Float),
+                       .gamma = p.weight,
+                       .beta = p.bias,
+                       .mean = p.mean,
+                       .variance = p.variance,
+                       .shift = {},
+                       .epsilon = layer(i).epsilon,
+                       .momentum = layer(i).momentum,
+                       .relu = relu};
+    emit_batch_norm(layer(i).name, result, bn);
     backward_.push_back([=, this] {
-      const View dy = complete_gradient(fusion_.result[i]);
-      contribute(source(i), layer(i).name, false, [&](View dx, bool) {
-        emit("batch norm backward", layer(i).name,
-             step::BatchNormBackward{x, {dy}, dx, bn.saved, p.weight, p.bias, relu}, {x, dy, bn.saved}, {dx});
-      });
+      const View dy = complete_gradient(result);
+      contribute(source(i), layer(i).name, false,
+                 [&](View dx, bool) { emit_batch_norm_backward(layer(i).name, bn, {dy}, dx); });
     });
   }
 
@@ -309,7 +333,7 @@ class Planner {
     View argmax;
     std::vector<View> writes{y};
     if (training() && source(i) != kImages) {
-      argmax = tensors_.make(name + ".argmax", y.rows, y.channels, Element::Byte);
+      argmax = make_argmax(i);
       writes.push_back(argmax);
     }
     emit("max pool", name, step::MaxPool{w, x, y, argmax}, {x}, writes);

@@ -14,6 +14,8 @@ struct Capabilities {
   bool merged_pointwise = false;
   /// Training: a convolution may leave the sum and the sum of squares of each channel.
   bool convolution_statistics = false;
+  /// Training: a BatchNorm may pool its result, and take the pool's gradient.
+  bool pooled_batch_norm = false;
   /// Training: a convolution backward data may add to the gradient that is there.
   bool gradient_sums = false;
   /// Rows are padded with zeros to a multiple of this.

@@ -124,6 +124,24 @@ export const rows: readonly Row[] = [
   },
   { name: 'BatchNorm', layers: () => [maxPool('p', 'stem', 2), norm('a', 'p', 1e-3)] },
   { name: 'BatchNorm with ReLU', layers: () => [maxPool('p', 'stem', 2), norm('a', 'p'), relu('b', 'a')] },
+  {
+    name: 'BatchNorm, ReLU and max pool',
+    layers: (d) => [...block('a', 'stem', width(d), 3, { padding: 1 }), maxPool('b', 'a', 3, 2, 1)],
+  },
+  {
+    name: 'BatchNorm and ceil max pool',
+    layers: (d) => [conv('a', 'stem', width(d)), norm('b', 'a'), ceilMaxPool('c', 'b', 2, 2)],
+  },
+  {
+    name: 'BatchNorm of its own and max pool, into a slice',
+    layers: () => [
+      maxPool('p', 'stem', 2),
+      norm('a', 'p'),
+      relu('b', 'a'),
+      maxPool('c', 'b', 3, 1, 1),
+      concat('e', 'c', 'p'),
+    ],
+  },
   { name: 'BatchNorm of images', layers: () => [norm('a', 'input'), concat('b', 'a', 'stem')] },
   {
     name: 'BatchNorm of a convolution with another reader',

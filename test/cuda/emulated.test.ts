@@ -22,6 +22,8 @@ const CHECKS = [
   'batch norm',
   'batch norm backward',
   'batch norm inference',
+  'pooled batch norm',
+  'pooled batch norm backward',
   'lrn',
   'softmax',
   'around products',

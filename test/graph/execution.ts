@@ -1,4 +1,11 @@
-import type { NetworkDefinition, PlanRange, PlanReport, PlanStep, PlanView } from '../../binding.js'
+import type {
+  NetworkDefinition,
+  PlanRange,
+  PlanReport,
+  PlanStep,
+  PlanView,
+  PlanWindow,
+} from '../../binding.js'
 import { imagesName } from '../../lib/models/shapes.js'
 import { Lanes, same } from './lanes.js'
 import { add, type Lane, Meaning } from './meaning.js'
@@ -61,22 +68,8 @@ class Execution {
       if (step.statistics)
         this.#write(step, step.statistics, kept('statistics', this.#values(...step.layers)))
     },
-    'batch norm': (step) => {
-      const norms = this.#norms(step)
-      const inputs = this.#values(...norms.map((name) => this.#meaning.sourceOf(name)))
-      this.#expect(step, step.input, inputs)
-      if (step.statistics) this.#expect(step, step.statistics, kept('statistics', inputs))
-      this.#checkNorms(step, norms)
-      const convolutions = step.layers.filter((name) => this.#meaning.layer(name).kind === 'convolution')
-      this.#checkRange(step.shift, convolutions, 'bias')
-      this.#lanes.checkSplit(step.outputs ?? [])
-      const outputs = step.outputs ?? [step.output]
-      same(outputs.length, norms.length, 'the number of outputs')
-      for (const [i, norm] of norms.entries()) {
-        this.#write(step, outputs[i], this.#values(this.#compute(norm, false, step.relu!)))
-      }
-      if (step.saved) this.#write(step, step.saved, kept('saved', this.#values(...norms)))
-    },
+    'batch norm': (step) => this.#batchNorm(step),
+    'batch norm and max pool': (step) => this.#batchNorm(step),
     linear: (step, layer) => {
       this.#checkParameters(step, ['weight', 'bias'])
       this.#simple(step, layer, step.relu)
@@ -87,6 +80,7 @@ class Execution {
     dropout: (step, layer) => this.#simple(step, layer),
     'max pool': (step, layer) => {
       this.#simple(step, layer)
+      this.#checkWindow(step, layer)
       if (step.argmax) this.#write(step, step.argmax, kept('argmax', this.#values(layer)))
     },
     copy: (step) => this.#write(step, step.output, this.#lanes.read(step, step.input!)),
@@ -100,22 +94,8 @@ class Execution {
     'linear backward weights': (step) => this.#backwardWeights(step),
     'convolution backward data': (step) => this.#backwardData(step),
     'linear backward data': (step) => this.#backwardData(step),
-    'batch norm backward': (step) => {
-      const norms = this.#norms(step)
-      this.#expect(step, step.input, this.#values(...norms.map((name) => this.#meaning.sourceOf(name))))
-      this.#expect(step, step.saved, kept('saved', this.#values(...norms)))
-      this.#checkRange(step.gamma, norms, 'weight')
-      this.#checkRange(step.beta, norms, 'bias')
-      this.#lanes.checkSplit(step.outputGradients!)
-      same(step.outputGradients!.length, norms.length, 'the number of gradients')
-      for (const [i, norm] of norms.entries()) {
-        const result = this.#meaning.chain(norm, false, step.relu!).at(-1)!
-        this.#expect(step, step.outputGradients![i], this.#meaning.gradients(result))
-      }
-      this.#gradients.push(...norms.flatMap((name) => [`${name}.weight`, `${name}.bias`]))
-      const passedOn = norms.flatMap((name) => this.#meaning.contributions(name))
-      this.#write(step, step.inputGradient, passedOn)
-    },
+    'batch norm backward': (step) => this.#batchNormBackward(step),
+    'batch norm and max pool backward': (step) => this.#batchNormBackward(step),
     'relu backward': (step, layer) => {
       const own = this.#meaning.layer(layer).kind === 'relu'
       const relu = own ? layer : this.#meaning.chain(layer, false, true).at(-1)!
@@ -139,6 +119,63 @@ class Execution {
   }
 
   // ---- what operations have in common
+
+  #batchNorm(step: PlanStep): void {
+    const norms = this.#norms(step)
+    const inputs = this.#values(...norms.map((name) => this.#meaning.sourceOf(name)))
+    this.#expect(step, step.input, inputs)
+    if (step.statistics) this.#expect(step, step.statistics, kept('statistics', inputs))
+    this.#checkNorms(step, norms)
+    const convolutions = step.layers.filter((name) => this.#meaning.layer(name).kind === 'convolution')
+    this.#checkRange(step.shift, convolutions, 'bias')
+    this.#lanes.checkSplit(step.outputs ?? [])
+    const outputs = step.outputs ?? [step.output]
+    same(outputs.length, norms.length, 'the number of outputs')
+    for (const [i, norm] of norms.entries()) {
+      this.#compute(norm, false, step.relu!)
+      this.#write(step, outputs[i], this.#values(this.#resultOf(step, norm)))
+    }
+    if (step.saved) this.#write(step, step.saved, kept('saved', this.#values(...norms)))
+    if (step.argmax) {
+      const pool = this.#resultOf(step, norms[0]!)
+      this.#computed.push(pool)
+      this.#checkWindow(step, pool)
+      this.#write(step, step.argmax, kept('argmax', this.#values(pool)))
+    }
+  }
+
+  #batchNormBackward(step: PlanStep): void {
+    const norms = this.#norms(step)
+    this.#expect(step, step.input, this.#values(...norms.map((name) => this.#meaning.sourceOf(name))))
+    this.#expect(step, step.saved, kept('saved', this.#values(...norms)))
+    this.#checkRange(step.gamma, norms, 'weight')
+    this.#checkRange(step.beta, norms, 'bias')
+    this.#lanes.checkSplit(step.outputGradients!)
+    same(step.outputGradients!.length, norms.length, 'the number of gradients')
+    for (const [i, norm] of norms.entries()) {
+      const result = this.#resultOf(step, norm)
+      this.#expect(step, step.outputGradients![i], this.#meaning.gradients(result))
+      if (step.argmax) this.#expect(step, step.argmax, kept('argmax', this.#values(result)))
+    }
+    this.#gradients.push(...norms.flatMap((name) => [`${name}.weight`, `${name}.bias`]))
+    const passedOn = norms.flatMap((name) => this.#meaning.contributions(name))
+    this.#write(step, step.inputGradient, passedOn)
+  }
+
+  /** The last layer that a BatchNorm's step computes for one of its BatchNorms. */
+  #resultOf(step: PlanStep, norm: string): string {
+    const last = this.#meaning.chain(norm, false, step.relu!).at(-1)!
+    return step.operation.startsWith('batch norm and max pool')
+      ? this.#meaning.onlyReader(last, 'maxPool')
+      : last
+  }
+
+  #checkWindow({ window }: PlanStep, pool: string): void {
+    const layer = this.#meaning.layer(pool)
+    if (layer.kind !== 'maxPool') throw new Error(`${pool} is no max pool`)
+    const figures = ({ kernel, stride, padding }: PlanWindow | typeof layer) => [kernel, stride, padding]
+    same(window && figures(window), figures(layer), `the window of ${pool}`)
+  }
 
   #simple(step: PlanStep, layer: string, relu = false): void {
     this.#expect(step, step.input, this.#values(this.#meaning.sourceOf(layer)))
@@ -210,7 +247,7 @@ class Execution {
   #losesBias(name: string): boolean {
     if (this.plan.mode !== 'train' || this.#meaning.layer(name).kind !== 'convolution') return false
     return this.plan.steps.some(
-      ({ operation, layers }) => operation === 'batch norm' && layers.includes(name),
+      ({ operation, layers }) => operation.startsWith('batch norm') && layers.includes(name),
     )
   }
 

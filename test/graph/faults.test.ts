@@ -149,6 +149,21 @@ const faults: readonly {
     spoil: step('convolution', (one) => (one.relu = false)),
   },
   {
+    fault: 'a pool of another size',
+    seen: /the window of/,
+    mode: 'train',
+    spoil: step('batch norm and max pool', ({ window }) => window!.kernel++),
+  },
+  {
+    fault: 'a pool forgotten in the backward pass',
+    seen: /the buffers read|what .* holds/,
+    mode: 'train',
+    spoil: step(
+      'batch norm and max pool backward',
+      (one) => (one.outputGradients = [{ ...one.inputGradient! }]),
+    ),
+  },
+  {
     fault: 'a buffer not said to be read',
     seen: /the buffers read/,
     mode: 'train',

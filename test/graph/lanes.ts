@@ -80,7 +80,7 @@ export class Lanes {
     const { channels, padding } = columns(step, view)
     same(channels.length, values.length, `the channels of ${view.buffer}`)
     const nobodyReads = view.buffer === `${imagesName}.gradient`
-    const inPlace = step.operation === 'batch norm backward' && step.input?.buffer === view.buffer
+    const inPlace = /^batch norm .*backward$/.test(step.operation) && step.input?.buffer === view.buffer
     for (const [i, column] of channels.entries()) {
       const before = lanes[column]
       const where = `${view.buffer}[${column}]`

@@ -135,10 +135,23 @@ describe('the plan of the seed network', () => {
     for (const { device, precision } of targets) {
       const report = plan(device, precision, 'train')
       const leaving = operations(report, 'convolution').filter(({ statistics }) => statistics)
-      const taking = operations(report, 'batch norm').filter(({ statistics }) => statistics)
+      const taking = report.steps.filter(
+        ({ operation, statistics }) => operation.startsWith('batch norm') && statistics,
+      )
       const wanted = device === 'cuda' && precision === 'fp16' ? operations(report, 'convolution').length : 0
       expect([leaving.length, taking.length], `${device} ${precision}`).toEqual([wanted, wanted])
     }
+  })
+
+  it('pools what BatchNorm makes of the stem in the same step on a GPU, in training', () => {
+    const pooled = (device: 'cpu' | 'cuda', mode: 'eval' | 'train') => {
+      const { steps } = plan(device, 'bf16', mode)
+      return steps.flatMap(({ operation, layers }) => (operation.includes('and max pool') ? [layers] : []))
+    }
+    const stem = [['stem_conv.0'], ['stem_conv.4']]
+    expect(pooled('cuda', 'train')).toEqual([...stem, ...stem.toReversed()])
+    expect(pooled('cuda', 'eval')).toEqual([])
+    expect(pooled('cpu', 'train')).toEqual([])
   })
 
   it('adds up the gradients of branches in convolutions on a GPU, with copies on the CPU', () => {

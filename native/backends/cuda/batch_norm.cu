@@ -1,8 +1,10 @@
 // BatchNorm with ReLU in two passes over the activations each way: sums a channel, then scale and shift. The
 // outputs may split the channels, as the merged 1x1 convolutions of an inception module want.
+#include "backends/cuda/kernels/batch_norm.cuh"
 #include "backends/cuda/kernels/gradients.cuh"
 #include "backends/cuda/kernels/rows.cuh"
 #include "backends/cuda/kernels/sums.cuh"
+#include "backends/cuda/pooled_batch_norm.h"
 #include "error.h"
 
 namespace googlenet::backends::cuda {
@@ -36,16 +38,6 @@ struct Slices {
   }
 };
 
-/// Step::saved: what the forward pass leaves for the backward pass, a float a channel each.
-struct Saved {
-  float *scale, *shift, *mean, *inverse;
-  Saved(const Context& context, const View& view)
-      : scale(pointer<float>(context, view)),
-        shift(scale + view.stride),
-        mean(shift + view.stride),
-        inverse(mean + view.stride) {}
-};
-
 struct Parameters {
   const float *gamma, *beta;
   float *mean, *variance;  // running
@@ -61,13 +53,6 @@ struct Parameters {
 };
 
 // ---- kernels
-
-/// A value of each of the thread's channels; zero past the last.
-template <int kLanes>
-__device__ void load_channels(const float* from, int column, int channels, float (&values)[kLanes]) {
-#pragma unroll
-  for (int i = 0; i < kLanes; i++) values[i] = column + i < channels ? from[column + i] : 0.0f;
-}
 
 /// `pivot` null: the sums are of x itself.
 template <class T>
@@ -258,6 +243,7 @@ class BatchNorm : public Operation {
       launch(finish_forward<T>, finish_grid(channels), backend_.stream(), sums,
              what_.statistics.buffer >= 0 ? nullptr : x.data, static_cast<double>(in.rows), channels,
              Parameters(context, what_, what_.shift), saved, what_.epsilon, what_.momentum);
+      if (what_.pool) return pool_normalised<T>(backend_, context, what_, saved);
       launch(scale_shift<kLanes, decltype(relu)::value, T>, table_grid(in.rows, divide_up(channels, kLanes)),
              backend_.stream(), in.rows, x, slices_of<T>(context, what_.outputs), saved.scale, saved.shift);
     });
@@ -303,33 +289,41 @@ class BatchNormBackward : public Operation {
 
   void run(const Context& context) override {
     const View& in = what_.input;
-    const int channels = static_cast<int>(in.channels);
     const Saved saved(context, what_.saved);
+    float* of_x = reinterpret_cast<float*>(context.workspace);
+    float* of_one = of_x + in.channels;
+    float* partial = of_one + in.channels;
+    if (what_.pool) {
+      finish(context, saved, add_pooled_gradients<T>(backend_, context, what_, saved, partial), of_x, of_one);
+      return apply_pooled_gradient<T>(backend_, context, what_, saved, of_x, of_one);
+    }
     const bool packed =
         packable_slices<T>(in, what_.output_gradients) && packable(kPack<T>, {what_.input_gradient});
     with_lanes_and_relu<T>(packed, what_.relu, [&](auto lanes, auto relu) {
       constexpr int kLanes = decltype(lanes)::value;
       constexpr bool kRelu = decltype(relu)::value;
       const Grid grid = sum_grid(in, kLanes);
-      float* of_x = reinterpret_cast<float*>(context.workspace);
-      float* of_one = of_x + channels;
-      float* partial = of_one + channels;
       const Rows<const T> x = rows<const T>(context, in);
       const auto dy = slices_of<const T>(context, what_.output_gradients);
       launch(add_gradients<kLanes, kRelu, T>, grid, backend_.stream(), in.rows, x, dy, saved, partial);
-      launch(finish_backward, finish_grid(channels), backend_.stream(), sums_in(partial, grid, in),
-             static_cast<double>(in.rows), channels, saved, of_x, of_one,
-             context.gradients + what_.gamma.offset, context.gradients + what_.beta.offset,
-             GradientWriter(backend_));
-      launch(apply_gradient<kLanes, kRelu, T>, table_grid(in.rows, divide_up(channels, kLanes)),
+      finish(context, saved, sums_in(partial, grid, in), of_x, of_one);
+      launch(apply_gradient<kLanes, kRelu, T>, table_grid(in.rows, divide_up(in.channels, kLanes)),
              backend_.stream(), in.rows, x, dy, saved, of_x, of_one, rows<T>(context, what_.input_gradient));
     });
   }
   size_t workspace() const override {
-    return 2 * what_.input.channels * sizeof(float) + sums_bytes(what_.input);
+    const size_t sums = what_.pool ? pooled_sums_bytes(what_) : sums_bytes(what_.input);
+    return 2 * what_.input.channels * sizeof(float) + sums;
   }
 
  private:
+  void finish(const Context& context, const Saved& saved, const Sums& sums, float* of_x, float* of_one) {
+    const View& in = what_.input;
+    launch(finish_backward, finish_grid(in.channels), backend_.stream(), sums, static_cast<double>(in.rows),
+           static_cast<int>(in.channels), saved, of_x, of_one, context.gradients + what_.gamma.offset,
+           context.gradients + what_.beta.offset, GradientWriter(backend_));
+  }
+
   CudaBackend& backend_;
   step::BatchNormBackward what_;
 };

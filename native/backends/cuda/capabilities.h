@@ -10,6 +10,7 @@ inline graph::Capabilities capabilities(Precision precision) {
           .strided_convolution = true,
           .merged_pointwise = true,
           .convolution_statistics = precision == Precision::Fp16,
+          .pooled_batch_norm = true,
           .gradient_sums = true,
           .channel_multiple = precision == Precision::Fp32 ? 4 : 8};
 }

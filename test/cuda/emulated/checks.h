@@ -11,6 +11,8 @@ void check_average_pool(Scene& scene);
 void check_batch_norm(Scene& scene);
 void check_batch_norm_backward(Scene& scene);
 void check_batch_norm_inference(Scene& scene);
+void check_pooled_batch_norm(Scene& scene);
+void check_pooled_batch_norm_backward(Scene& scene);
 void check_lrn(Scene& scene);
 void check_softmax(Scene& scene);
 /// What is left to do beside the products of libraries: biases, sums, gradients on their way.

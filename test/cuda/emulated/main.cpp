@@ -21,6 +21,8 @@ constexpr std::pair<const char*, void (*)(Scene&)> kChecks[] = {
     {"batch norm", emulated::check_batch_norm},
     {"batch norm backward", emulated::check_batch_norm_backward},
     {"batch norm inference", emulated::check_batch_norm_inference},
+    {"pooled batch norm", emulated::check_pooled_batch_norm},
+    {"pooled batch norm backward", emulated::check_pooled_batch_norm_backward},
     {"lrn", emulated::check_lrn},
     {"softmax", emulated::check_softmax},
     {"around products", emulated::check_around_products},
