@@ -1,41 +1,17 @@
 #include "graph/planner.h"
 
-#include <algorithm>
-#include <functional>
-
 #include "graph/arena.h"
-#include "graph/fusion.h"
-#include "graph/tensors.h"
+#include "graph/plan_writer.h"
 
 namespace googlenet::graph {
 namespace {
 
-/// The windows of an adaptive average pool: plain ones where all have one size.
-void share_out(Window& w) {
-  const auto widest = [](int64_t in, int64_t out) {
-    int64_t side = 0;
-    for (int64_t i = 0; i < out; i++) side = std::max(side, ((i + 1) * in + out - 1) / out - i * in / out);
-    return side;
-  };
-  w.kernel = std::max(widest(w.in.height, w.out.height), widest(w.in.width, w.out.width));
-  w.adaptive = w.kernel * w.out.height != w.in.height || w.kernel * w.out.width != w.in.width;
-  w.stride = w.adaptive ? 1 : w.kernel;
-  w.padding = 0;
-}
-
-class Planner {
+/// The steps of each layer, forward and on the way back.
+class Planner : PlanWriter {
  public:
   Planner(const Definition& definition, const Shapes& shapes, const ParameterTable& table,
           const PlanRequest& request)
-      : definition_(definition),
-        shapes_(shapes),
-        table_(table),
-        request_(request),
-        fusion_(fuse(definition, shapes, table, request)),
-        tensors_(definition, shapes, fusion_, request, plan_) {
-    plan_.mode = request.mode;
-    plan_.batch = request.batch;
-  }
+      : PlanWriter(definition, shapes, table, request) {}
 
   Plan run() {
     emit_forward();
@@ -46,64 +22,7 @@ class Planner {
   }
 
  private:
-  bool training() const { return request_.mode == Mode::Training; }
-  const Layer& layer(int index) const { return definition_.layers[index]; }
-  int source(int index, int input = 0) const { return shapes_.inputs[index][input]; }
-  const Shape& shape(int index) const { return index < 0 ? definition_.input : shapes_.outputs[index]; }
-  int layer_count() const { return static_cast<int>(definition_.layers.size()); }
-  bool is_head(int index) const { return graph::is_head(shapes_, index); }
-  bool has_relu(int index) const { return fusion_.relu[index]; }
-
-  // ---- views
-
-  View output(int index) { return tensors_.output(index); }
-  View gradient(int index) { return tensors_.gradient(index); }
-
-  View dense(const View& view, const std::string& name) {
-    if (view.dense()) return view;
-    const View copy = tensors_.make(name + ".dense", view.rows, view.channels);
-    emit("copy", name, step::Copy{view, copy}, {view}, {copy});
-    return copy;
-  }
-
-  /// The input of a convolution, dense unless it reads slices.
-  View convolution_input(int index) {
-    const View x = output(source(index));
-    const Layer& l = layer(index);
-    const Capabilities& can = request_.capabilities;
-    const bool pointwise = l.kernel == 1 && l.stride == 1;
-    const bool strided = can.strided_convolution || (pointwise && can.strided_pointwise);
-    return strided && !training() ? x : dense(x, l.name);
-  }
-
-  /// The places of a max pool's maxima.
-  View make_argmax(int pool) {
-    return tensors_.make(layer(pool).name + ".argmax", request_.batch * shape(pool).pixels(),
-                         shape(pool).channels, Element::Byte);
-  }
-
-  template <class What>
-  void emit(const char* name, const std::string& layer, What what, const std::vector<View>& reads,
-            const std::vector<View>& writes) {
-    Step step{name, layer, std::move(what), {}, {}};
-    for (const View& view : reads) step.reads.push_back(view.buffer);
-    for (const View& view : writes) step.writes.push_back(view.buffer);
-    plan_.steps.push_back(std::move(step));
-  }
-
-  Window window(int index, int64_t out_channels) const {
-    const Layer& l = layer(index);
-    Window w{request_.batch, shape(source(index)), shape(index), l.kernel, l.stride, l.padding};
-    w.out.channels = out_channels;
-    if (l.kind == LayerKind::AdaptiveAveragePool) share_out(w);
-    return w;
-  }
-
-  // ---- forward
-
   void emit_forward() {
-    written_.assign(layer_count() + 1, false);
-    pending_.resize(layer_count() + 1);
     const View images = output(kImages);
     emit("input", "input", step::Input{images, request_.batch, definition_.input, definition_.bgr}, {},
          {images});
@@ -142,7 +61,7 @@ class Planner {
       case LayerKind::Relu: {
         const View x = output(source(i)), y = output(i);
         emit("relu", layer(i).name, step::Relu{x, y}, {x}, {y});
-        backward_.push_back([this, i] {
+        on_way_back([this, i] {
           const View dy = complete_gradient(i), y = output(i);
           later(source(i), [=, this](View dx, bool accumulate) {
             emit("relu backward", layer(i).name, step::ReluBackward{y, dy, dx, accumulate}, {y, dy}, {dx});
@@ -194,7 +113,7 @@ class Planner {
     emit("convolution", all.name, c, {x}, computed);
     emit_batch_norm(all.name, results.back(), bn);
 
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       std::vector<View> gradients;
       for (int result : results) gradients.push_back(complete_gradient(result));
       emit_batch_norm_backward(all.name, bn, gradients, raw);
@@ -249,7 +168,7 @@ class Planner {
     if (norm >= 0) c.fold = Fold{all.gamma, all.beta, all.mean, all.variance, layer(norm).epsilon};
     c.relu = has_relu(norm >= 0 ? norm : first);
     emit("convolution", all.name, c, {x}, {y});
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dz = before_activation(first, c.relu, y);
       backward_convolution(first, all.name, c.window, x, dz, all.weight, all.bias);
     });
@@ -288,7 +207,7 @@ class Planner {
                        .momentum = layer(i).momentum,
                        .relu = relu};
     emit_batch_norm(layer(i).name, result, bn);
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dy = complete_gradient(result);
       contribute(source(i), layer(i).name, false,
                  [&](View dx, bool) { emit_batch_norm_backward(layer(i).name, bn, {dy}, dx); });
@@ -302,7 +221,7 @@ class Planner {
     const bool relu = has_relu(i);
     const int64_t pixels = shape(source(i)).pixels();
     emit("linear", layer(i).name, step::Linear{x, y, p.weight, p.bias, relu, is_head(i), pixels}, {x}, {y});
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dz = before_activation(i, relu, y);
       emit("linear backward weights", layer(i).name,
            step::LinearBackwardWeights{x, dz, p.weight, p.bias, pixels}, {x, dz}, {});
@@ -321,7 +240,7 @@ class Planner {
     const std::string& name = layer(i).name;
     if (layer(i).kind != LayerKind::MaxPool) {
       emit("average pool", name, step::AveragePool{w, x, y}, {x}, {y});
-      backward_.push_back([=, this] {
+      on_way_back([=, this] {
         const View dy = complete_gradient(i);
         later(source(i), [=, this](View dx, bool accumulate) {
           emit("average pool backward", layer(i).name, step::AveragePoolBackward{w, dy, dx, accumulate}, {dy},
@@ -337,7 +256,7 @@ class Planner {
       writes.push_back(argmax);
     }
     emit("max pool", name, step::MaxPool{w, x, y, argmax}, {x}, writes);
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dy = complete_gradient(i);
       later(source(i), [=, this](View dx, bool accumulate) {
         emit("max pool backward", layer(i).name, step::MaxPoolBackward{w, argmax, dy, dx, accumulate},
@@ -350,7 +269,7 @@ class Planner {
     const View x = output(source(i)), y = output(i);
     const LrnFigures& lrn = layer(i).lrn;
     emit("lrn", layer(i).name, step::Lrn{x, y, lrn}, {x}, {y});
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dy = complete_gradient(i);
       later(source(i), [=, this](View dx, bool accumulate) {
         emit("lrn backward", layer(i).name, step::LrnBackward{x, dy, dx, lrn, accumulate}, {x, dy}, {dx});
@@ -367,7 +286,7 @@ class Planner {
     const View y = output(i);
     const uint64_t key = static_cast<uint64_t>(i);
     emit("dropout", layer(i).name, step::Dropout{x, y, layer(i).probability, key}, {x}, {y});
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dy = complete_gradient(i);
       later(source(i), [=, this](View dx, bool accumulate) {
         emit("dropout backward", layer(i).name, step::Dropout{dy, dx, layer(i).probability, key, accumulate},
@@ -389,7 +308,7 @@ class Planner {
       emit("copy", layer(i).name, step::Copy{x, part}, {x}, {part});
       copied.push_back({s, offset - part.channels});
     }
-    backward_.push_back([=, this] {
+    on_way_back([=, this] {
       const View dy = complete_gradient(i);
       for (const auto& [s, first] : copied) {
         const View from = slice(dy, first, shape(s).channels);
@@ -399,63 +318,6 @@ class Planner {
       }
     });
   }
-
-  // ---- backward
-  // A tensor with several readers has the sum of their gradients. Steps that can add (pools, copies) are held
-  // back until the gradient is wanted, so that a convolution, which may only overwrite, comes first.
-
-  void emit_backward() {
-    for (size_t h = 0; h < shapes_.heads.size(); h++) {
-      const int head = shapes_.heads[h];
-      const View logits = output(head), dlogits = gradient(head);
-      emit("softmax cross-entropy", layer(head).name,
-           step::SoftmaxCrossEntropy{logits, dlogits, static_cast<int>(h), definition_.heads[h].loss_weight},
-           {logits}, {dlogits});
-      written_[head + 1] = true;
-    }
-    for (auto emitter = backward_.rbegin(); emitter != backward_.rend(); ++emitter) (*emitter)();
-  }
-
-  void later(int tensor, std::function<void(View, bool)> emitter) {
-    if (tensor != kImages) pending_[tensor + 1].push_back(std::move(emitter));
-  }
-
-  /// Adds a contribution by a step that overwrites a dense view, or can add to one. Nobody reads the images'
-  /// gradient, but a BatchNorm of images finds its parameters' gradients in the same step.
-  template <class Emitter>
-  void contribute(int tensor, const std::string& name, bool adds, Emitter emitter) {
-    const View whole = gradient(tensor);
-    const bool written = written_[tensor + 1];
-    if (tensor == kImages || (whole.dense() && (!written || adds))) {
-      emitter(whole, written && adds);
-    } else {
-      const View part = tensors_.make(name + ".part", whole.rows, whole.channels);
-      emitter(part, false);
-      emit("copy", name, step::Copy{part, whole, written}, {part}, {whole});
-    }
-    written_[tensor + 1] = true;
-  }
-
-  View complete_gradient(int tensor) {
-    const View whole = gradient(tensor);
-    for (const auto& emitter : pending_[tensor + 1]) {
-      emitter(whole, written_[tensor + 1]);
-      written_[tensor + 1] = true;
-    }
-    pending_[tensor + 1].clear();
-    return whole;
-  }
-
-  const Definition& definition_;
-  const Shapes& shapes_;
-  const ParameterTable& table_;
-  const PlanRequest& request_;
-  const Fusion fusion_;
-  Plan plan_;
-  Tensors tensors_;
-  std::vector<bool> written_;  // gradients, by layer + 1
-  std::vector<std::vector<std::function<void(View, bool)>>> pending_;
-  std::vector<std::function<void()>> backward_;
 };
 
 }  // namespace
