@@ -1,6 +1,7 @@
 /** The card under measurement: what it is, and its clocks while work runs on it, from nvidia-smi where that is there. */
 import { spawn, spawnSync } from 'node:child_process'
 import { binding } from '../dist/lib/native.js'
+import { hostEnvironment } from './contestant.mjs'
 import { median } from './report.mjs'
 
 const FIELDS = ['clocks.sm', 'clocks.mem', 'power.draw', 'temperature.gpu']
@@ -25,7 +26,7 @@ export class CardMonitor {
   #samples = []
 
   constructor() {
-    if (spawnSync('nvidia-smi', ['-L'], { stdio: 'ignore' }).status !== 0) return
+    if (spawnSync('nvidia-smi', ['-L'], { stdio: 'ignore', env: hostEnvironment() }).status !== 0) return
     const query = [
       `--query-gpu=${FIELDS.join(',')}`,
       '--format=csv,noheader,nounits',
@@ -34,7 +35,10 @@ export class CardMonitor {
       '-lms',
       String(EVERY_MS),
     ]
-    this.#child = spawn('nvidia-smi', query, { stdio: ['ignore', 'pipe', 'ignore'] })
+    this.#child = spawn('nvidia-smi', query, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: hostEnvironment(),
+    })
     this.#child.stdout.on('data', (chunk) => {
       for (const line of String(chunk).trim().split('\n')) this.#samples.push(line.split(',').map(Number))
     })

@@ -1,24 +1,53 @@
 /** A process that does the work of the benchmark's cases when asked: ours, or a peer's (peers/protocol.py). */
 import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+
+/** For programs of this machine: without the libraries that the bundle's run.sh puts before theirs. */
+export function hostEnvironment() {
+  const { GOOGLENET_HOST_LIBRARY_PATH: path, ...env } = process.env
+  return path === undefined ? env : { ...env, LD_LIBRARY_PATH: path }
+}
 
 export class Contestant {
   #child
+  #lines
   #replies
   #name
+  #patience
+  /** Whether the process is gone. */
+  ended = false
 
-  /** @param {string} name @param {string[]} command */
-  constructor(name, [program, ...args]) {
+  /**
+   * @param {string} name
+   * @param {string[]} command
+   * @param {{ env?: NodeJS.ProcessEnv, log?: string, patience?: number }} options `log`: a file for what it says beside
+   * its replies; `patience`: seconds after which it is ended in the middle of its work.
+   */
+  constructor(name, [program, ...args], { env = process.env, log, patience } = {}) {
     this.#name = name
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#child.stdin.on('error', () => {}) // The end of the replies tells of a process that has gone.
-    this.#replies = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+    this.#patience = patience
+    const stderr = log === undefined ? 'inherit' : openSync(log, 'a')
+    this.#child = spawn(program, args, { env, stdio: ['pipe', 'pipe', stderr] })
+    // The end of the replies tells of a process that has gone.
+    this.#child.on('error', () => {})
+    this.#child.stdin.on('error', () => {})
+    this.#lines = createInterface({ input: this.#child.stdout })
+    this.#replies = this.#lines[Symbol.asyncIterator]()
   }
 
   async #ask(request) {
+    const begun = performance.now()
+    const seconds = this.#patience
+    const timer = seconds === undefined ? undefined : setTimeout(() => this.kill(), 1000 * seconds)
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
     const { value, done } = await this.#replies.next()
-    if (done) throw new Error(`${this.#name} ended in the middle of ${request.do}`)
+    clearTimeout(timer)
+    if (done) {
+      this.ended = true
+      const after = ((performance.now() - begun) / 1000).toFixed(0)
+      throw new Error(`${this.#name} ended in the middle of ${request.do}, after ${after} s`)
+    }
     const reply = JSON.parse(value)
     if (reply.error) throw new Error(`${this.#name}: ${reply.error}`)
     return reply
@@ -54,6 +83,9 @@ export class Contestant {
 
   /** Ends it in the middle of its work. */
   kill() {
+    this.ended = true
     this.#child.kill('SIGKILL')
+    // What it started may keep its output open.
+    this.#lines.close()
   }
 }

@@ -10,7 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { batches, openDataSet, pack } from '../dist/lib/index.js'
-import { Contestant } from './contestant.mjs'
+import { Contestant, hostEnvironment } from './contestant.mjs'
 import { median, printLoader } from './report.mjs'
 
 const BATCH = 64
@@ -27,6 +27,9 @@ const photographs = {
   length: files.length,
   sample: (index) => ({ source: files[index], label: 0, name: files[index] }),
 }
+
+const startPeer = (python) =>
+  new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`], { env: hostEnvironment() })
 
 /** The samples again and again: a pass that doesn't end while it is measured. */
 const endless = (source) => ({
@@ -66,7 +69,7 @@ async function measureOurs(source, threads, seconds, decode = {}) {
  * a second; `fast` is the loader with `quality: 'fast'`, `packed` the same photographs from a pack.
  */
 export async function benchLoader({ python, seconds = 2 } = {}) {
-  const peer = python && new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`])
+  const peer = python && startPeer(python)
   const folder = mkdtempSync(join(tmpdir(), 'googlenet-bench-'))
   const shards = await packed(folder)
   const rows = []
@@ -114,7 +117,7 @@ export async function benchDecoders({ decoder, python, seconds = 2, rounds = ROU
   const entries = [ours('cpu', cores, {})]
   // Threads wait for the card most of their time.
   for (const threads of [cores, 4 * cores]) entries.push(ours(decoder, threads, { decoder }))
-  const peer = python && new Contestant('loader', [python, `${import.meta.dirname}/peers/loader.py`])
+  const peer = python && startPeer(python)
   if (peer) {
     try {
       await peer.prepare('card', { peer: 'torchvision on the card', threads: 1, files })

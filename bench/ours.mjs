@@ -10,8 +10,14 @@ const SGD = { learningRate: 0.001, momentum: 0.9, weightDecay: 1e-4 }
 /** id -> { net, work }, where work does the case once */
 const cases = new Map()
 
-/** `pixels`: images as bytes, as the loader brings them; `inFlight`: calls begun before the first has ended. */
-async function prepare(id, { task, batch, precision, options = {}, pixels = false, inFlight = 1 }) {
+/**
+ * `pixels`: images as bytes, as the loader brings them; `inFlight`: calls begun before the first has ended; `warmUps`: a
+ * GPU's second run is recorded and the third replayed.
+ */
+async function prepare(
+  id,
+  { task, batch, precision, options = {}, pixels = false, inFlight = 1, warmUps = 1 },
+) {
   const net = await GoogLeNet.create({
     classes: CLASSES,
     imageSize: SIZE,
@@ -33,7 +39,7 @@ async function prepare(id, { task, batch, precision, options = {}, pixels = fals
     task === 'training'
       ? () => net.trainStep(images, labels, SGD)
       : () => net.forward(images, { mode: 'eval', heads: 'main' })
-  await work()
+  for (let i = 0; i < warmUps; i++) await work()
   cases.set(id, { net, batch, work, inFlight })
   return { plan: await net.plan(batch, task === 'training' ? 'train' : 'eval'), memory: net.memory() }
 }

@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
+export const resultsFolder = fileURLToPath(new URL('results', import.meta.url))
 
 export function describeMachine() {
   return { cpu: cpus()[0].model, cores: availableParallelism(), date: new Date().toISOString() }
@@ -66,11 +66,10 @@ export function printLoader(rows) {
   )
 }
 
-/** Writes the report, of a card where one is named, and returns the file's path. */
-export function save(report, card) {
-  mkdirSync(resultsFolder, { recursive: true })
-  const name = [report.machine.date.slice(0, 10), card?.replaceAll(/[^\w.]+/g, '-')].filter(Boolean).join('-')
-  const file = join(resultsFolder, `${name}.json`)
+/** Writes the report and returns the file's path. */
+export function save(report, { folder = resultsFolder, name = report.machine.date.slice(0, 10) } = {}) {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${name}.json`)
   writeFileSync(`${file}.part`, `${JSON.stringify(report, null, 2)}\n`)
   renameSync(`${file}.part`, file)
   return file

@@ -2,19 +2,30 @@
  * Packs what a Linux machine with a GPU, but without Node.js or a network, needs for the tests and the benchmark:
  * `npm run bundle` writes build/googlenet-gpu.tar, which holds run.sh and a compressed payload.
  *
- *   tar xf googlenet-gpu.tar && ./run.sh test        and ./run.sh bench --quick
+ *   tar xf googlenet-gpu.tar && ./run.sh test        and ./run.sh bench --quick --out results
  *
  * Needs strip, tar and xz here; tar and xz or python3 there, and a driver; cuDNN and cuBLAS are found there, in a
  * Python's nvidia packages too. GOOGLENET_CUDA_ARCHITECTURES narrows what the module was compiled for.
  */
-import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { copyStripped, librariesOf, run, STANDARD } from './binaries.mjs'
 
 const MOST_BYTES = 60e6
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
-const stage = join(root, 'build/bundle')
+/** Not below `root`, whose node_modules would hide what the bundle lacks. */
+const stage = mkdtempSync(join(tmpdir(), 'googlenet-bundle-'))
 const tree = join(stage, 'googlenet')
 const archive = join(root, 'build/googlenet-gpu.tar')
 
@@ -27,8 +38,13 @@ const COPIED = [
 const BINARIES = ['googlenet.node', 'googlenet-addon.so', 'googlenet-cuda.so'].map(
   (name) => `build/Release/${name}`,
 )
-/** What runs at run time; the others of the package's dependencies build it. */
-const PACKAGES = ['vitest', 'node-gyp-build', 'commander', 'cli-progress', 'uplot']
+const BUILDING = ['cmake-js', 'node-addon-api']
+
+/** What the package needs when it runs, and vitest. */
+function packagesNeeded() {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  return ['vitest', ...Object.keys(dependencies).filter((name) => !BUILDING.includes(name))]
+}
 
 /** The folders below node_modules of these packages and all that they need and that is installed. */
 function packageFolders(names) {
@@ -52,12 +68,10 @@ if (missing.length > 0) {
   process.exit(1)
 }
 
-rmSync(stage, { recursive: true, force: true })
-for (const path of [...COPIED, ...packageFolders(PACKAGES)]) {
+for (const path of [...COPIED, ...packageFolders(packagesNeeded())]) {
   cpSync(join(root, path), join(tree, path), {
     recursive: true,
-    // Pictures of the loader's tests and benchmarks, and maps of code, are not run there.
-    filter: (source) => !/\.(map|jpg|png)$|\/bench\/results\//.test(source),
+    filter: (source) => !/\.map$|\/bench\/results\//.test(source),
   })
 }
 for (const path of BINARIES) copyStripped(join(root, path), join(tree, path))
@@ -70,6 +84,11 @@ for (const file of [...BINARIES.map((path) => join(root, path)), process.execPat
 }
 copyFileSync(join(root, 'scripts/bundle/run.sh'), join(stage, 'run.sh'))
 chmodSync(join(stage, 'run.sh'), 0o755)
+
+run(join(tree, 'bin/node'), ['--input-type=module', '--eval', "await import('./dist/lib/index.js')"], {
+  cwd: tree,
+  env: { ...process.env, LD_LIBRARY_PATH: join(tree, 'bin/lib/shared') },
+})
 
 console.log(`Packing ${basename(archive)} (a minute or two) ...`)
 run('tar', ['-cJf', 'payload.tar.xz', 'googlenet'], { cwd: stage, env: { ...process.env, XZ_OPT: '-9 -T2' } })

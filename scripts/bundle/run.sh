@@ -2,9 +2,10 @@
 # Runs the package on this machine, out of the archive beside this file:
 #   ./run.sh test [options of npm run test:gpu]      ./run.sh bench [options of npm run bench:gpu]
 #   ./run.sh googlenet doctor                        any command of the package
-# GOOGLENET_TEST_DEVICES=cuda leaves the CPU out of the tests. PyTorch, for the benchmark, is that of
+# GOOGLENET_TEST_DEVICES=cpu,cuda has the tests run on the CPU too. PyTorch, for the benchmark, is that of
 # GOOGLENET_PEER_PYTHON or of python3; its cuDNN and cuBLAS serve this package too.
 set -eu
+called_in=$PWD
 here=$(cd "${0%/*}" && pwd)
 cd "$here"
 python=${GOOGLENET_PEER_PYTHON:-python3}
@@ -20,15 +21,7 @@ if [ ! -d googlenet ]; then
   mv unpacking/googlenet googlenet
   rm -rf unpacking
 fi
-cd googlenet
-
-shared="$PWD/bin/lib/shared"
-LD_LIBRARY_PATH="$shared${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-if ! bin/node -e "require('./build/Release/googlenet.node')" 2>/dev/null; then
-  # This machine has no C++ library, or an older one.
-  LD_LIBRARY_PATH="$PWD/bin/lib/standard:$LD_LIBRARY_PATH"
-fi
+package=$here/googlenet
 
 if command -v "$python" >/dev/null; then
   packages=$("$python" -c '
@@ -40,13 +33,22 @@ print(":".join(path.rsplit("/", 1)[0] for path in spec.submodule_search_location
   fi
 fi
 
+# What is not of the bundle is started with the libraries that it had.
+export GOOGLENET_HOST_LIBRARY_PATH="${LD_LIBRARY_PATH:-}"
+LD_LIBRARY_PATH="$package/bin/lib/shared${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH
+if ! "$package/bin/node" -e "require('$package/build/Release/googlenet.node')" 2>/dev/null; then
+  # This machine has no C++ library, or an older one.
+  LD_LIBRARY_PATH="$package/bin/lib/standard:$LD_LIBRARY_PATH"
+fi
+
+# Paths among the options are those of the caller's folder.
+cd "$called_in"
 what=${1:-}
 [ $# -gt 0 ] && shift
 case $what in
-  test)
-    export GOOGLENET_TEST_DEVICES="${GOOGLENET_TEST_DEVICES:-cpu,cuda}"
-    exec bin/node scripts/test-gpu.mjs "$@" ;;
-  bench) exec bin/node bench/gpu.mjs "$@" ;;
-  googlenet) exec bin/node dist/lib/cli/main.js "$@" ;;
+  test) exec "$package/bin/node" "$package/scripts/test-gpu.mjs" "$@" ;;
+  bench) exec "$package/bin/node" "$package/bench/gpu.mjs" "$@" ;;
+  googlenet) exec "$package/bin/node" "$package/dist/lib/cli/main.js" "$@" ;;
   *) echo 'usage: ./run.sh test | bench | googlenet [options]; see the head of this file' >&2; exit 2 ;;
 esac
