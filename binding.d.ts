@@ -6,7 +6,9 @@
  *
  * Arguments are checked and copied before a function returns: the caller may change, transfer or detach its arrays
  * at once. (The memory of an array cannot be held by reference: whoever transfers its buffer to another thread
- * frees it under the reader. A copy of a batch takes some milliseconds, its step takes a hundred times as long.)
+ * frees it under the reader. A batch of 256 is copied at the speed of memory, by several threads.) Of images in an
+ * array that a Loader made nothing is copied: their memory is the Loader's and is held, so that the array may be
+ * transferred, but must not be changed before the call has settled.
  */
 
 /** Arithmetic of a network: storage and products in this type, sums and master weights in fp32. */
@@ -133,7 +135,18 @@ export interface MemoryReport {
   arena: number
   arenaUnshared: number
   workspace: number
+  /** On a GPU: the batch that is computed, and those on their way. */
+  batches: number
   total: number
+}
+
+/** Where the dynamic loss scaling of fp16 stands: part of the training state. */
+export interface LossScale {
+  scale: number
+  /** Updates since it last moved; it doubles after 2000. */
+  growing: number
+  /** Updates left out because gradients overflowed, each of which halved it. */
+  skipped: number
 }
 
 /** A run of channels in the rows of a buffer: `stride` elements from row to row, `offset` before the first. */
@@ -322,13 +335,17 @@ export class Network {
   getCounters(): { steps: number; batches: number }
   /** In its turn, after the calls already made. */
   setCounters(counters: { steps: number; batches: number }): void
+  /** `undefined` but in fp16 on a GPU; elsewhere a scale that is set is passed over. */
+  getLossScale(): Promise<LossScale | undefined>
+  setLossScale(scale: LossScale): Promise<void>
   /** As the last call to end left it; so is what getCounters() says. */
   memory(): MemoryReport
+  /** What to know of how it runs, as the last call to end found out; empty when there is nothing. */
+  readonly notice: string
   plan(batch: number, mode: 'eval' | 'train'): Promise<PlanReport>
   /**
    * Times training steps, or the main head's forward pass, on images of noise and copies of the weights: nothing
-   * that getTensors() and getCounters() give changes. On a GPU in fp16 the scale of the loss, which no snapshot
-   * holds either, may move.
+   * that getTensors(), getCounters() and getLossScale() give changes.
    */
   profile(options: { batch: number; mode: 'eval' | 'train'; repeat: number }): Promise<ProfileReport>
   /**

@@ -1,6 +1,7 @@
 export type {
   ColorJitter,
   Interpolation,
+  LossScale,
   MemoryReport,
   Peaks,
   PictureSource,

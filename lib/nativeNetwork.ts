@@ -9,7 +9,8 @@ export async function startNetwork(
   checked: CheckedOptions,
 ): Promise<{ native: Network; options: ResolvedOptions }> {
   const native = await createNetwork(checked)
-  if (native.passedOver !== '') warnOfCpu(native.passedOver)
+  const { passedOver } = native
+  warnOnce(passedOver && `the network runs on the CPU although there is a GPU: ${passedOver}`)
   return { native, options: { ...checked, device: native.device as Device } }
 }
 
@@ -23,13 +24,13 @@ export async function createNetwork(options: CheckedOptions): Promise<Network> {
   }
 }
 
-let warned = false
+const warned = new Set([''])
 
-/** Once: that there is a GPU which `auto` can't use. */
-function warnOfCpu(reason: string): void {
-  if (warned) return
-  warned = true
-  process.emitWarning(`the network runs on the CPU although there is a GPU: ${reason}`, 'GoogLeNetWarning')
+/** Each text once; an empty one never. */
+export function warnOnce(text: string): void {
+  if (warned.has(text)) return
+  warned.add(text)
+  process.emitWarning(text, 'GoogLeNetWarning')
 }
 
 /** Empty when there are none of that set yet. */

@@ -7,7 +7,14 @@ import { asGoogLeNetError, GoogLeNetError } from './errors.js'
 import { checkImages, checkLabels, type Images } from './images.js'
 import { trace } from './models/shapes.js'
 import { type Summary, summarize } from './models/summary.js'
-import { createNetwork, findTensors, getTensors, setTensors, startNetwork } from './nativeNetwork.js'
+import {
+  createNetwork,
+  findTensors,
+  getTensors,
+  setTensors,
+  startNetwork,
+  warnOnce,
+} from './nativeNetwork.js'
 import {
   type CheckedOptions,
   type CreateOptions,
@@ -21,7 +28,14 @@ import {
 } from './options.js'
 import { CallQueue } from './queue.js'
 import { checkStepOptions, type TrainStepOptions } from './steps.js'
-import { checkStateDict, compareStateDict, type Snapshot, type StateDict, type Tensor } from './tensors.js'
+import {
+  checkProgress,
+  checkStateDict,
+  compareStateDict,
+  type Snapshot,
+  type StateDict,
+  type Tensor,
+} from './tensors.js'
 import { checkVariant, optionsOfFile } from './weights/detect.js'
 import { findModelFile, readModelFile, writeWeightsFile } from './weights/modelFile.js'
 
@@ -237,11 +251,13 @@ export class GoogLeNet {
     return this.#call('snapshot', async (native) => {
       const momentum = await findTensors(native, 'momentum')
       const average = await findTensors(native, 'average')
+      const lossScale = await native.getLossScale()
       return {
         weights: await getTensors(native, 'weights'),
         ...(momentum.size > 0 && { momentum }),
         ...(average.size > 0 && { average }),
         counters: native.getCounters(),
+        ...(lossScale && { lossScale }),
       }
     })
   }
@@ -257,8 +273,7 @@ export class GoogLeNet {
     checkStateDict(snapshot.weights, this.#parameters)
     if (snapshot.momentum) checkStateDict(snapshot.momentum, trainable)
     if (snapshot.average) checkStateDict(snapshot.average, this.#parameters)
-    checkNumber('steps', snapshot.counters?.steps, { min: 0, whole: true })
-    checkNumber('batches', snapshot.counters?.batches, { min: 0, whole: true })
+    checkProgress(snapshot)
     await this.#call('restore', async () => {
       const { momentum, average } = this.#native.memory()
       // Only a network that has not trained yet is without momentum and average.
@@ -272,6 +287,7 @@ export class GoogLeNet {
         const dict = snapshot[set]
         if (dict) await setTensors(this.#native, set, dict, this.#parameters)
       }
+      if (snapshot.lossScale) await this.#native.setLossScale(snapshot.lossScale)
       this.#native.setCounters(snapshot.counters)
     })
   }
@@ -392,10 +408,17 @@ export class GoogLeNet {
     atOnce = 1,
   ): Promise<T> {
     try {
-      return await this.#queue.run(() => call(this.#native), signal, atOnce)
+      return await this.#queue.run(() => this.#tell(call), signal, atOnce)
     } catch (error) {
       throw asGoogLeNetError(error, 'ERR_GOOGLENET_NATIVE', doing)
     }
+  }
+
+  /** Calls, and warns of what the native network found out meanwhile. */
+  async #tell<T>(call: (native: Network) => Promise<T>): Promise<T> {
+    const result = await call(this.#native)
+    warnOnce(this.#native.notice)
+    return result
   }
 }
 

@@ -70,8 +70,11 @@ export interface ResolvedOptions extends ModelOptions {
   readonly planCache: string
 }
 
-/** Steps and forward passes that may be under way: a GPU gets the next before it has made the last. */
-export const stepsAtOnce = (device: Device): number => (device === 'cpu' ? 1 : 2)
+/**
+ * Steps and forward passes that may be under way: a GPU makes one and has the next; a third waits for the moment in
+ * which the first ends, as JavaScript would learn of that too late to give another.
+ */
+export const stepsAtOnce = (device: Device): number => (device === 'cpu' ? 1 : 3)
 
 /** Options checked and completed; the device is still as asked for. */
 export type CheckedOptions = ModelOptions & Required<RunOptions>

@@ -1,4 +1,5 @@
-import { shown } from './checks.js'
+import type { LossScale } from '../binding.js'
+import { checkNumber, shown } from './checks.js'
 import { GoogLeNetError } from './errors.js'
 
 /** Numbers in row-major order: `data.length` is the product of `shape`. */
@@ -27,6 +28,26 @@ export interface Snapshot {
   /** The running average of the weights; absent when none is kept. */
   average?: StateDict
   counters: Counters
+  /** Of a network that has one: in fp16 on a GPU. */
+  lossScale?: LossScale
+}
+
+/** @throws ERR_GOOGLENET_OPTION for a number that cannot be right. */
+export function checkProgress({
+  counters,
+  lossScale,
+}: {
+  counters: Counters
+  lossScale?: LossScale | undefined
+}): void {
+  const count = { min: 0, whole: true }
+  checkNumber('steps', counters?.steps, count)
+  checkNumber('batches', counters?.batches, count)
+  if (lossScale === undefined) return
+  const max = 1e9
+  checkNumber('lossScale.scale', lossScale?.scale, { min: 1, max })
+  checkNumber('lossScale.growing', lossScale?.growing, { ...count, max })
+  checkNumber('lossScale.skipped', lossScale?.skipped, { ...count, max })
 }
 
 /** A name and a shape that a state dict is expected to hold. */

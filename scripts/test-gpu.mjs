@@ -6,6 +6,7 @@
  *   npm run test:gpu                         all of it
  *   npm run test:gpu -- layers parity        the files whose paths hold one of these
  *   npm run test:gpu -- -t oneWord           what matches, as vitest's -t
+ *   npm run test:gpu -- --emulated layers    without a card, on one that is emulated (scripts/emulated.mjs), slowly
  */
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -15,7 +16,10 @@ import { root, Tally } from './tally.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { testNamePattern: { type: 'string', short: 't' } },
+  options: {
+    testNamePattern: { type: 'string', short: 't' },
+    emulated: { type: 'boolean', default: false },
+  },
 })
 const tables = ['conformance/layers', 'conformance/training', 'parity/parity', 'conformance/dropout']
 const all = [
@@ -34,7 +38,8 @@ if (files.length === 0) {
   process.exit(2)
 }
 
-const env = { ...process.env, GOOGLENET_TEST_DEVICES: process.env.GOOGLENET_TEST_DEVICES ?? 'cuda' }
+const card = values.emulated ? (await import('./emulated.mjs')).emulatedCard() : process.env
+const env = { ...card, GOOGLENET_TEST_DEVICES: card.GOOGLENET_TEST_DEVICES ?? 'cuda' }
 if (!process.stdout.isTTY) env.NO_COLOR = '1'
 const pattern = values.testNamePattern
 const args = pattern === undefined ? [] : [`--testNamePattern=${pattern}`]

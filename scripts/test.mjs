@@ -3,7 +3,9 @@
  * The last line is `N passed, N failed, N skipped`: tests, and every failed check as one failure more.
  */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { emulatedCard } from './emulated.mjs'
 import { filesIn } from './setup/stamp.mjs'
 import { root, Tally } from './tally.mjs'
 
@@ -27,13 +29,29 @@ function check(title, [program, ...args]) {
   })
 }
 
-function runTests() {
-  const files = filesIn(join(root, 'test')).filter((path) => path.endsWith('.test.ts'))
-  timed('Tests', () => {
+function runTests(title, files, options) {
+  timed(title, () => {
     const before = tally.failed
-    tally.runVitest(files)
+    tally.runVitest(files, options)
     return tally.failed === before
   })
+}
+
+/** The whole CUDA backend, where there are NVIDIA's headers to build it. */
+function runOnEmulatedCard() {
+  const names = ['conformance/layers', 'conformance/training', 'conformance/dropout', 'cuda/card/process']
+  const files = names.map((name) => join(root, `test/${name}.test.ts`))
+  let env
+  const built = timed('An emulated card', () => {
+    try {
+      env = emulatedCard()
+    } catch (error) {
+      console.log(error.message)
+      tally.failed++
+    }
+    return env !== undefined
+  })
+  if (built) runTests('Tests on an emulated card', files, { env, args: files })
 }
 
 if (check('Setup', [node, 'scripts/setup.mjs', '--dev'])) {
@@ -42,7 +60,11 @@ if (check('Setup', [node, 'scripts/setup.mjs', '--dev'])) {
   check('C++ checks', [node, 'scripts/check-native.mjs'])
   check('Sanitizers: addresses', [node, 'scripts/sanitize.mjs', 'address'])
   check('Sanitizers: threads', [node, 'scripts/sanitize.mjs', 'thread'])
-  runTests()
+  runTests(
+    'Tests',
+    filesIn(join(root, 'test')).filter((path) => path.endsWith('.test.ts')),
+  )
+  if (existsSync(join(root, 'build/Release/googlenet-cuda.so'))) runOnEmulatedCard()
 }
 console.log(String(tally))
 process.exitCode = tally.failed > 0 ? 1 : 0

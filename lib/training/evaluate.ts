@@ -97,7 +97,7 @@ interface Judging {
 
 /**
  * As `evaluate`; after each batch it yields the pictures done so far. The next batches are decoded while one is judged,
- * and on a GPU two are judged at once.
+ * and on a GPU several are under way at once.
  */
 export async function* evaluateInParts(
   networks: Networks,

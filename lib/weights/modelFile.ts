@@ -1,10 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkNumber } from '../checks.js'
+import type { LossScale } from '../../binding.js'
 import { GoogLeNetError } from '../errors.js'
 import type { Variant } from '../models/variants.js'
 import { checkModelOptions, type ModelOptions } from '../options.js'
-import { type Counters, isBatchCount, type Snapshot, type StateDict, type Tensor } from '../tensors.js'
+import {
+  type Counters,
+  checkProgress,
+  isBatchCount,
+  type Snapshot,
+  type StateDict,
+  type Tensor,
+} from '../tensors.js'
 import { type FileTensor, readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
 import { fromSourceNames, sourceOf, toSourceNames } from './sourceNames.js'
 
@@ -36,6 +43,7 @@ interface Metadata {
   format: number
   options: ModelOptions
   counters?: Counters
+  lossScale?: LossScale | undefined
   training?: unknown
 }
 
@@ -73,8 +81,8 @@ export async function readModelFile(path: string): Promise<ModelFile> {
     }
   }
   if (metadata?.counters === undefined) throw wrong(path, 'it holds a checkpoint without its counters')
-  const { options, counters, training } = metadata
-  const snapshot: Snapshot = { weights: new Map(), counters }
+  const { options, counters, lossScale, training } = metadata
+  const snapshot: Snapshot = { weights: new Map(), counters, ...(lossScale && { lossScale }) }
   for (const [name, tensor] of tensors) {
     const set = sets.find((prefix) => name.startsWith(`${prefix}.`))
     if (set === undefined) throw wrong(path, `tensor "${name}" belongs to none of ${sets.join(', ')}`)
@@ -111,11 +119,11 @@ export async function writeCheckpointFile(path: string, file: Omit<CheckpointFil
   for (const set of sets) {
     for (const [name, tensor] of snapshot[set] ?? []) tensors.set(`${set}.${name}`, tensor)
   }
-  const { counters } = snapshot
+  const { counters, lossScale } = snapshot
   await writeSafetensors(
     path,
     tensors,
-    encodeMetadata({ format: formatVersion, options, counters, training }),
+    encodeMetadata({ format: formatVersion, options, counters, lossScale, training }),
   )
 }
 
@@ -137,11 +145,8 @@ function readMetadata(path: string, { metadata }: SafetensorsFile): Metadata | u
     // The same checks as for a new network: a file is no more to be trusted than an argument.
     if (!Array.isArray(found.options?.labels)) throw new Error('it has no labels')
     const options = checkModelOptions({ ...found.options, classes: found.options.labels })
-    if (found.counters !== undefined) {
-      const range = { min: 0, whole: true }
-      checkNumber('steps', found.counters.steps, range)
-      checkNumber('batches', found.counters.batches, range)
-    }
+    const { counters, lossScale } = found
+    if (counters !== undefined) checkProgress({ counters, lossScale })
     return { ...found, options }
   } catch (cause) {
     throw wrong(path, `its metadata "${metadataKey}" cannot be used: ${(cause as Error).message}`, cause)

@@ -1,43 +1,14 @@
 #include "addon/arguments.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <system_error>
-#include <thread>
 
-#include "cores.h"
 #include "error.h"
 
 namespace googlenet::addon {
 namespace {
 
 constexpr size_t kShownCharacters = 60;
-
-// One core copies some 10 GB/s, slower than a GPU takes images; a batch of 256 is 38 MB.
-constexpr size_t kCopiedByOne = size_t{8} << 20;
-constexpr size_t kMostCopying = 4;
-
-/// JavaScript's thread waits for a copy: large ones are shared by some threads.
-void copy(void* to, const void* from, size_t bytes) {
-  const auto cores = static_cast<size_t>(usable_cores());
-  const size_t parts = std::clamp<size_t>(bytes / kCopiedByOne, 1, std::min(cores, kMostCopying));
-  const auto part = [=](size_t index) {
-    const size_t begin = bytes * index / parts, end = bytes * (index + 1) / parts;
-    std::memcpy(static_cast<std::byte*>(to) + begin, static_cast<const std::byte*>(from) + begin,
-                end - begin);
-  };
-  std::vector<std::jthread> others;
-  size_t next = 1;
-  try {
-    for (; next < parts; next++) others.emplace_back(part, next);
-  } catch (const std::system_error&) {
-    // No more threads are to be had: the rest is copied here.
-  }
-  for (; next < parts; next++) part(next);
-  part(0);
-}
 
 /// The shortest text that reads as the number again.
 std::string shown(double number) {
@@ -148,7 +119,7 @@ const T* Field::elements(napi_typedarray_type type, const char* name, int64_t co
 }
 
 std::vector<float> Field::floats(int64_t count) const {
-  const float* first = elements<float>(napi_float32_array, "a Float32Array", count);
+  const float* first = view_floats(count);
   return {first, first + count};
 }
 
@@ -158,18 +129,16 @@ std::vector<int32_t> Field::int32s(int64_t count) const {
 }
 
 std::vector<uint8_t> Field::bytes(int64_t count) const {
-  const uint8_t* first = elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
+  const uint8_t* first = view_bytes(count);
   return {first, first + count};
 }
 
-void Field::copy_floats(int64_t count, const Take& take) const {
-  const float* first = elements<float>(napi_float32_array, "a Float32Array", count);
-  copy(take(count * sizeof(float)), first, count * sizeof(float));
+const float* Field::view_floats(int64_t count) const {
+  return elements<float>(napi_float32_array, "a Float32Array", count);
 }
 
-void Field::copy_bytes(int64_t count, const Take& take) const {
-  const uint8_t* first = elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
-  copy(take(count), first, count);
+const uint8_t* Field::view_bytes(int64_t count) const {
+  return elements<uint8_t>(napi_uint8_array, "a Uint8Array", count);
 }
 
 }  // namespace googlenet::addon

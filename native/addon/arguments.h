@@ -2,12 +2,12 @@
 // refusal names the value at fault: `options.accumulate.index must be an integer from 0 to 3, found 7`.
 //
 // Reading may run JavaScript (getters), which may do anything, even detach an array that was read before:
-// typed arrays are therefore copied in the moment in which their address is asked for.
+// typed arrays are therefore copied, or their memory is held, in the moment in which their address is asked
+// for.
 #pragma once
 #include <napi.h>
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -58,10 +58,9 @@ class Field {
   std::vector<float> floats(int64_t count) const;
   std::vector<int32_t> int32s(int64_t count) const;
   std::vector<uint8_t> bytes(int64_t count) const;
-  /// The same into memory of so many bytes, which is asked for when all is checked.
-  using Take = std::function<void*(size_t bytes)>;
-  void copy_floats(int64_t count, const Take& take) const;
-  void copy_bytes(int64_t count, const Take& take) const;
+  /// Where they lie, until JavaScript runs again. Throws the same.
+  const float* view_floats(int64_t count) const;
+  const uint8_t* view_bytes(int64_t count) const;
   /// All bytes of a Uint8Array.
   std::vector<uint8_t> bytes() const { return bytes(static_cast<int64_t>(typed_array().length)); }
 

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "addon/executor.h"
+#include "addon/lent_memory.h"
 
 namespace googlenet::addon {
 
@@ -30,6 +31,7 @@ class Environment {
   void stop();
 
   Napi::FunctionReference network_constructor;
+  LentMemory lent;
 
   // ---- on any thread
   /// Hands a finished task back; without a task: the executor's thread is about to end.

@@ -3,8 +3,9 @@
 //
 // Life: JavaScript's thread submits tasks; the executor's thread runs them in order and posts each back;
 // JavaScript's thread settles and destroys it. Tasks in two halves that follow each other may overlap: the
-// next is begun before the one before it is ended. After close() the task under way ends, those behind it are
-// refused, the thread frees what it holds and ends, and the Environment joins it.
+// next is begun before the one before it is ended, if it has come by then; while the thread waits for an end
+// it begins nothing. After close() the task under way ends, those behind it are refused, the thread frees
+// what it holds and ends, and the Environment joins it.
 #pragma once
 #include <napi.h>
 

@@ -32,15 +32,16 @@ class LoaderExecutor final : public Executor {
   images::Pool pool_;
 };
 
-/// An ArrayBuffer around the batch's memory, which returns to its pool when the garbage collector frees it.
+/// An ArrayBuffer around the batch's memory, which returns to its pool when the garbage collector has freed
+/// the one and no network holds the other.
 Napi::ArrayBuffer adopt(Napi::Env env, images::BufferPool::Buffer pixels, size_t bytes) {
+  using Shared = std::shared_ptr<uint8_t[]>;
   uint8_t* const memory = pixels.get();
-  auto keeper = std::make_unique<images::BufferPool::Buffer>(std::move(pixels));
-  const napi_finalize drop = [](napi_env, void*, void* hint) {
-    delete static_cast<images::BufferPool::Buffer*>(hint);
-  };
+  auto keeper = std::make_unique<Shared>(std::move(pixels));
+  const napi_finalize drop = [](napi_env, void*, void* hint) { delete static_cast<Shared*>(hint); };
   napi_value array;
   if (napi_create_external_arraybuffer(env, memory, bytes, drop, keeper.get(), &array) == napi_ok) {
+    Environment::of(env).lent.lend(*keeper, bytes);
     (void)keeper.release();
     return {env, array};
   }

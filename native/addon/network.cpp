@@ -32,6 +32,7 @@ struct Forward {
   ForwardOptions options;
 
   void begin() {
+    executor->bring(batch);
     executor->network().begin_forward(batch.view(), options.mode, options.averaged, options.main_head_only);
   }
   std::vector<std::vector<float>> operator()() { return executor->network().end_forward(); }
@@ -43,7 +44,10 @@ struct Step {
   std::vector<int32_t> labels;
   graph::StepOptions options;
 
-  void begin() { executor->network().begin_step(batch.view(), labels.data(), options); }
+  void begin() {
+    executor->bring(batch);
+    executor->network().begin_step(batch.view(), labels.data(), options);
+  }
   graph::StepResult operator()() { return executor->network().end_step(); }
 };
 
@@ -57,10 +61,13 @@ class Network : public Napi::ObjectWrap<Network> {
          InstanceMethod<&Network::get_tensors>("getTensors"),
          InstanceMethod<&Network::set_tensors>("setTensors"),
          InstanceMethod<&Network::get_counters>("getCounters"),
-         InstanceMethod<&Network::set_counters>("setCounters"), InstanceMethod<&Network::memory>("memory"),
+         InstanceMethod<&Network::set_counters>("setCounters"),
+         InstanceMethod<&Network::get_loss_scale>("getLossScale"),
+         InstanceMethod<&Network::set_loss_scale>("setLossScale"), InstanceMethod<&Network::memory>("memory"),
          InstanceMethod<&Network::plan>("plan"), InstanceMethod<&Network::profile>("profile"),
          InstanceMethod<&Network::dispose>("dispose"), InstanceAccessor<&Network::device>("device"),
-         InstanceAccessor<&Network::passed_over>("passedOver")});
+         InstanceAccessor<&Network::passed_over>("passedOver"),
+         InstanceAccessor<&Network::notice>("notice")});
     Environment::of(env).network_constructor = Napi::Persistent(constructor);
     exports.Set("Network", constructor);
   }
@@ -131,9 +138,8 @@ class Network : public Napi::ObjectWrap<Network> {
 
   OwnedBatch read_images(const Napi::Value& batch) const {
     const NetworkExecutor::Face& face = executor().face();
-    OwnedBatch read = read_batch({batch, "batch"}, face.inputs, executor().buffers());
-    read.page_locked = face.page_locked;
-    return read;
+    const LentMemory& lent = Environment::of(batch.Env()).lent;
+    return read_batch({batch, "batch"}, face.inputs, {lent, executor().buffers(), face.page_locked});
   }
 
   Napi::Value get_tensors(const Napi::CallbackInfo& info) {
@@ -195,6 +201,19 @@ class Network : public Napi::ObjectWrap<Network> {
     });
   }
 
+  Napi::Value get_loss_scale(const Napi::CallbackInfo& info) {
+    return call(info, [] { return [](graph::Network& network) { return network.loss_scale(); }; });
+  }
+
+  Napi::Value set_loss_scale(const Napi::CallbackInfo& info) {
+    return call(info, [&] {
+      return [scale = read_loss_scale({info[0], "scale"})](graph::Network& network) {
+        network.set_loss_scale(scale);
+        return Nothing{};
+      };
+    });
+  }
+
   Napi::Value memory(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] { return to_js(info.Env(), executor().memory()); });
   }
@@ -205,6 +224,10 @@ class Network : public Napi::ObjectWrap<Network> {
 
   Napi::Value passed_over(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), executor().face().passed_over); });
+  }
+
+  Napi::Value notice(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), executor().notice()); });
   }
 
   void dispose(const Napi::CallbackInfo&) {

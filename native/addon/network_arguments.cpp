@@ -4,6 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "addon/copy.h"
 #include "error.h"
 
 namespace googlenet::addon {
@@ -174,7 +175,7 @@ NetworkOptions read_network_options(const Field& options) {
 }
 
 OwnedBatch read_batch(const Field& batch, const std::vector<graph::Shape>& inputs,
-                      images::BufferPool& buffers) {
+                      const ImageMemory& memory) {
   const Field shape_field = batch["shape"];
   const std::vector<int64_t> shape = read_shape(shape_field);
   const auto is_shape = [&](const graph::Shape& input) {
@@ -196,15 +197,18 @@ OwnedBatch read_batch(const Field& batch, const std::vector<graph::Shape>& input
   if (!read.bytes && !data.is(napi_float32_array)) {
     data.refuse("ERR_GOOGLENET_DTYPE", "must be a Float32Array or a Uint8Array");
   }
-  const auto take = [&](size_t bytes) -> void* {
-    read.data = buffers.take(bytes);
-    return read.data.get();
-  };
+  const void* from = nullptr;
   if (read.bytes) {
-    data.copy_bytes(elements, take);
+    from = data.view_bytes(elements);
   } else {
-    data.copy_floats(elements, take);
+    from = data.view_floats(elements);
   }
+  read.data = memory.lent.find(from, read.size());
+  if (read.data) return read;
+  images::BufferPool::Buffer own = memory.copies.take(read.size());
+  copy(own.get(), from, read.size());
+  read.data = std::move(own);
+  read.page_locked = memory.page_locked;
   return read;
 }
 
@@ -289,6 +293,13 @@ std::vector<Replacement> read_replacements(const Field& tensors, graph::TensorSe
 
 graph::Network::Counters read_counters(const Field& counters) {
   return {counters["steps"].integer(0, kMaxSafeInteger), counters["batches"].integer(0, kMaxSafeInteger)};
+}
+
+backends::LossScale read_loss_scale(const Field& scale) {
+  const auto count = [&](const char* name) {
+    return static_cast<int32_t>(scale[name].integer(0, std::numeric_limits<int32_t>::max() / 2));
+  };
+  return {static_cast<float>(scale["scale"].number(1, kMaxFloat)), count("growing"), 0, count("skipped")};
 }
 
 }  // namespace googlenet::addon

@@ -1,6 +1,8 @@
 // The thread that one network lives on, and what JavaScript's thread may know of the network meanwhile.
 #pragma once
+#include "addon/copy.h"
 #include "addon/executor.h"
+#include "addon/network_arguments.h"
 #include "graph/network.h"
 #include "images/buffers.h"
 
@@ -21,7 +23,7 @@ class NetworkExecutor final : public Executor {
   };
 
   // ---- on JavaScript's thread
-  /// Where calls keep their copies of images.
+  /// Where calls keep their copies of images; any thread may take of it.
   images::BufferPool& buffers() { return *buffers_; }
   const Face& face() const { return face_; }
   /// Images of that shape may come.
@@ -33,6 +35,10 @@ class NetworkExecutor final : public Executor {
   graph::Network::Counters counters() const {
     const std::lock_guard lock(facts_mutex_);
     return counters_;
+  }
+  std::string notice() const {
+    const std::lock_guard lock(facts_mutex_);
+    return notice_;
   }
   /// To be seen by counters() at once, when no call comes before that could change them.
   void foresee(const graph::Network::Counters& counters) {
@@ -57,6 +63,14 @@ class NetworkExecutor final : public Executor {
     }
   }
   graph::Network& network() { return *network_; }
+  /// Puts images that are held where the device takes them fastest.
+  void bring(OwnedBatch& batch) {
+    if (batch.page_locked || !face_.page_locked) return;
+    images::BufferPool::Buffer own = buffers_->take(batch.size());
+    copy(own.get(), batch.data.get(), batch.size());
+    batch.data = std::move(own);
+    batch.page_locked = true;
+  }
 
  protected:
   size_t most_begun() const override {
@@ -68,6 +82,7 @@ class NetworkExecutor final : public Executor {
     const graph::MemoryUse memory = network_->memory();
     const std::lock_guard lock(facts_mutex_);
     memory_ = memory;
+    notice_ = network_->notice();
     counters_ = network_->counters();
     holds(memory.total());
   }
@@ -84,6 +99,7 @@ class NetworkExecutor final : public Executor {
   mutable std::mutex facts_mutex_;
   graph::MemoryUse memory_;            // under the mutex
   graph::Network::Counters counters_;  // under the mutex
+  std::string notice_;                 // under the mutex
 };
 
 }  // namespace googlenet::addon

@@ -38,6 +38,7 @@ Napi::Value to_js(Napi::Env env, const graph::MemoryUse& use) {
   report.Set("arena", number(env, use.arena));
   report.Set("arenaUnshared", number(env, use.arena_unshared));
   report.Set("workspace", number(env, use.workspace));
+  report.Set("batches", number(env, use.batches));
   report.Set("total", number(env, use.total()));
   return report;
 }
@@ -46,6 +47,15 @@ Napi::Value to_js(Napi::Env env, const graph::Network::Counters& counters) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("steps", number(env, counters.steps));
   object.Set("batches", number(env, counters.batches));
+  return object;
+}
+
+Napi::Value to_js(Napi::Env env, const std::optional<backends::LossScale>& scale) {
+  if (!scale) return env.Undefined();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("scale", scale->scale);
+  object.Set("growing", scale->growing);
+  object.Set("skipped", scale->skipped);
   return object;
 }
 

@@ -17,6 +17,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<std::vector<float>>& logits);
 Napi::Value to_js(Napi::Env env, const graph::StepResult& result);
 Napi::Value to_js(Napi::Env env, const graph::MemoryUse& use);
 Napi::Value to_js(Napi::Env env, const graph::Network::Counters& counters);
+/// None: `undefined`.
+Napi::Value to_js(Napi::Env env, const std::optional<backends::LossScale>& scale);
 
 /// Tensors for getTensors(): made on JavaScript's thread, filled on the executor's. JavaScript sees the
 /// arrays only afterwards, so nobody can detach them meanwhile, and nothing large is copied on JavaScript's

@@ -32,6 +32,22 @@ struct Metrics {
   int64_t top1 = 0, top5 = 0;
 };
 
+/// Where the dynamic loss scaling of fp16 stands. The loss's gradient is multiplied by `scale`; whatever
+/// lands in the flat gradients is divided by it again. A value that is not finite sets `overflow`: the update
+/// is then left out and the scale halved.
+struct LossScale {
+  float scale;       // 1 but in fp16
+  int32_t growing;   // updates since the scale last moved
+  int32_t overflow;  // in the batches since the last update
+  int32_t skipped;   // updates left out so far
+};
+
+/// What runs bring from the host.
+struct Incoming {
+  int64_t image_bytes = 0;
+  int64_t labels = 0;  // of a step; none: a forward pass
+};
+
 /// v = momentum * v + gradient + decay * w; w -= rate * v, or rate * (gradient + decay * w + momentum * v)
 /// with Nesterov; average = decay * average + (1 - decay) * w. As torch.optim.SGD.
 struct Update {
@@ -133,6 +149,14 @@ class Backend {
   virtual void update(const Update& update) = 0;
   /// Called on the thread that runs operations, before its first one.
   virtual void enter_thread() {}
+  /// Makes room for what the runs after this bring. Throws ERR_GOOGLENET_MEMORY.
+  virtual void reserve(const Incoming&) {}
+  /// Bytes of the device that reserve() has taken after that, and so far.
+  virtual int64_t room(const Incoming&) const { return 0; }
+  virtual int64_t reserved() const { return 0; }
+  /// None where nothing is scaled.
+  virtual std::optional<LossScale> loss_scaling() { return {}; }
+  virtual void set_loss_scaling(const LossScale&) {}
   /// The plan's operations one after another, unless the backend knows better. Outlived by the plan.
   virtual std::unique_ptr<Program> compile(const graph::Plan& plan);
   /// Steps and reads that may be begun before the first of them is finished.
@@ -147,6 +171,8 @@ class Backend {
   virtual std::optional<Peaks> measure_peaks() { return {}; }
   /// Bytes that allocate() can give; -1 when nobody knows.
   virtual int64_t free_memory() const { return -1; }
+  /// What a user should know of how programs run, and what to do; empty: nothing.
+  virtual std::string notice() const { return ""; }
 
   using Made = std::unique_ptr<Operation>;
   virtual Made make(const graph::step::Input&) = 0;

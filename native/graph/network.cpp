@@ -10,6 +10,7 @@
 namespace googlenet::graph {
 
 using backends::Context;
+using backends::Incoming;
 using backends::Memory;
 using backends::Metrics;
 
@@ -40,7 +41,13 @@ Network::Network(Definition definition, std::unique_ptr<backends::Backend> backe
   touch_weights();
 }
 
-Network::~Network() = default;
+Network::~Network() {
+  try {
+    backend_->wait();  // what runs still uses what goes now
+  } catch (const Error&) {
+    // It has failed, and runs no more.
+  }
+}
 
 void Network::add_input(Definition definition) {
   Shapes shapes = infer_shapes(definition);
@@ -72,15 +79,26 @@ Plan Network::plan(int64_t batch, Mode mode) const {
   return plan({mode, batch, false, definition().input});
 }
 
-Network::Compiled& Network::compiled(const PlanKey& key) {
-  const auto found =
+Network::Compiled& Network::compiled(const PlanKey& key, const Incoming& incoming) {
+  const auto known =
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& entry) { return entry.first == key; });
-  if (found != plans_.end()) {
-    plans_.splice(plans_.begin(), plans_, found);
-    make_room(*plans_.front().second);
-  } else {
-    plans_.emplace_front(key, compile(key));
+  std::unique_ptr<Compiled> made;
+  try {
+    if (known == plans_.end()) made = compile(key);
+    make_room(made ? *made : *known->second, incoming);
+  } catch (const Error& error) {
+    if (error.code() != "ERR_GOOGLENET_MEMORY" || backend_->free_memory() < 0) throw;
+    const Compiled* tried = known == plans_.end() ? made.get() : known->second.get();
+    const auto prepared = made ? static_cast<int64_t>(made->program->prepared()) : 0;
+    const auto workspace = tried ? static_cast<int64_t>(tried->program->workspace()) : 0;
+    made.reset();
+    throw Error(error.code(), error.what() + largest_batch(key, incoming, prepared, workspace));
+  }
+  if (made) {
+    plans_.emplace_front(key, std::move(made));
     if (plans_.size() > kPlansKept) plans_.pop_back();
+  } else {
+    plans_.splice(plans_.begin(), plans_, known);
   }
   return *plans_.front().second;
 }
@@ -88,32 +106,30 @@ Network::Compiled& Network::compiled(const PlanKey& key) {
 std::unique_ptr<Network::Compiled> Network::compile(const PlanKey& key) {
   auto made = std::make_unique<Compiled>();
   made->plan = plan(key);
-  try {
-    made->program = backend_->compile(made->plan);
-    make_room(*made);
-    return made;
-  } catch (const Error& error) {
-    if (error.code() != "ERR_GOOGLENET_MEMORY" || backend_->free_memory() < 0) throw;
-    const size_t workspace = made->program ? made->program->workspace() : 0;
-    made.reset();
-    throw Error(error.code(), error.what() + largest_batch(key, static_cast<int64_t>(workspace)));
-  }
+  // Before the rest: no library need be asked how to compute what does not fit.
+  ensure(arena_, made->plan.arena_bytes, "activations");
+  made->program = backend_->compile(made->plan);
+  return made;
 }
 
-void Network::make_room(const Compiled& compiled) {
+void Network::make_room(const Compiled& compiled, const Incoming& incoming) {
   ensure(arena_, compiled.plan.arena_bytes, "activations");
   ensure(workspace_, static_cast<int64_t>(compiled.program->workspace()), "workspace");
+  backend_->reserve(incoming);
 }
 
-/// For a message: the largest batch below the key's that would fit, its workspace in proportion to the key's.
-std::string Network::largest_batch(const PlanKey& key, int64_t workspace) {
+/// For a message: the largest batch below the key's that would fit, its images and its workspace in
+/// proportion to the key's.
+std::string Network::largest_batch(const PlanKey& key, const Incoming& incoming, int64_t prepared,
+                                   int64_t workspace) {
+  backend_->wait();
   arena_.reset();
   workspace_.reset();
-  const int64_t free = backend_->free_memory();
+  const int64_t free = backend_->free_memory() + backend_->reserved() - prepared;
   const auto fits = [&](int64_t batch) {
-    const int64_t images = batch * key.input.count() * static_cast<int64_t>(sizeof(float));
-    return plan({key.mode, batch, key.main_head_only, key.input}).arena_bytes +
-               workspace * batch / key.batch + images <=
+    const auto share = [&](int64_t whole) { return whole * batch / key.batch; };
+    const int64_t room = backend_->room({share(incoming.image_bytes), share(incoming.labels)});
+    return plan({key.mode, batch, key.main_head_only, key.input}).arena_bytes + share(workspace) + room <=
            free;
   };
   int64_t largest = 0;
@@ -127,6 +143,7 @@ std::string Network::largest_batch(const PlanKey& key, int64_t workspace) {
 
 void Network::ensure(std::unique_ptr<Memory>& memory, int64_t bytes, const char* purpose) {
   if (memory && static_cast<int64_t>(memory->size()) >= bytes) return;
+  if (memory) backend_->wait();  // what runs still uses it
   memory.reset();
   memory = backend_->allocate(std::max<int64_t>(bytes, 64), purpose);
 }
@@ -169,7 +186,8 @@ void Network::begin_forward(const Batch& batch, Mode mode, bool averaged, bool m
   for (int64_t first = 0; first < batch.count; first += part) {
     Batch images{batch.images, std::min(part, batch.count - first), batch.input};
     images.images.data = static_cast<const std::byte*>(batch.images.data) + first * image;
-    Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference, batch.input});
+    Compiled& plan = compiled({mode, images.count, main_head_only && mode == Mode::Inference, batch.input},
+                              {images.count * image, 0});
     const Context run = context(plan, images, floats(averaged ? average_ : weights_));
     prepare(plan, run, averaged ? average_version_ : weights_version_);
     plan.program->forward(run);
@@ -234,7 +252,9 @@ void Network::begin_step(const Batch& batch, const int32_t* labels, const StepOp
     backend_->upload(floats(average_), copy.data(), total);
     average_version_ = ++last_version_;
   }
-  Compiled& plan = compiled({Mode::Training, batch.count, false, batch.input});
+  const int64_t image = batch.input.count() * (batch.images.bytes ? 1 : sizeof(float));
+  Compiled& plan =
+      compiled({Mode::Training, batch.count, false, batch.input}, {batch.count * image, batch.count});
   auto begun = std::make_unique<Begun>();
   Context run = context(plan, batch, floats(weights_));
   run.labels = labels;
@@ -316,6 +336,10 @@ void Network::set(TensorSet set, const Parameter& parameter, const float* values
   if (set == TensorSet::Average) average_version_ = ++last_version_;
 }
 
+void Network::set_loss_scale(const backends::LossScale& scale) {
+  if (loss_scale()) backend_->set_loss_scaling(scale);
+}
+
 MemoryUse Network::memory() const {
   MemoryUse use;
   const auto size = [](const std::unique_ptr<Memory>& memory) {
@@ -327,6 +351,7 @@ MemoryUse Network::memory() const {
   use.average = size(average_);
   use.arena = size(arena_);
   use.workspace = size(workspace_);
+  use.batches = backend_->reserved();
   for (const auto& [key, plan] : plans_) {
     use.prepared_weights += static_cast<int64_t>(plan->program->prepared());
     use.arena_unshared = std::max(use.arena_unshared, plan->plan.unshared_bytes);

@@ -28,8 +28,9 @@ struct StepResult {
 struct MemoryUse {
   int64_t parameters = 0, gradients = 0, momentum = 0, average = 0, prepared_weights = 0;
   int64_t arena = 0, arena_unshared = 0, workspace = 0;
+  int64_t batches = 0;  // of images, on the device
   int64_t total() const {
-    return parameters + gradients + momentum + average + prepared_weights + arena + workspace;
+    return parameters + gradients + momentum + average + prepared_weights + arena + workspace + batches;
   }
 };
 
@@ -91,8 +92,12 @@ class Network {
   /// As the last call to end left them.
   Counters counters() const { return begun_.empty() ? counters_ : ended_counters_; }
   void set_counters(const Counters& counters) { counters_ = counters; }
+  /// Of fp16 on a GPU; none otherwise, where one that is set is passed over.
+  std::optional<backends::LossScale> loss_scale() { return backend_->loss_scaling(); }
+  void set_loss_scale(const backends::LossScale& scale);
 
   MemoryUse memory() const;
+  std::string notice() const { return backend_->notice(); }
   Plan plan(int64_t batch, Mode mode) const;
   /// Of training steps, or of the forward passes of the main head, on noise with copies of the parameters:
   /// all that the network keeps stays as it is. Where inference is computed in parts, of one part.
@@ -127,11 +132,13 @@ class Network {
   const Input& input(const Shape& shape) const;
   void hold(std::unique_ptr<Begun> begun);
   std::unique_ptr<Begun> end();
-  Compiled& compiled(const PlanKey& key);
+  /// With room for a run of it.
+  Compiled& compiled(const PlanKey& key, const backends::Incoming& incoming);
   std::unique_ptr<Compiled> compile(const PlanKey& key);
   Plan plan(const PlanKey& key) const;
-  void make_room(const Compiled& compiled);
-  std::string largest_batch(const PlanKey& key, int64_t workspace);
+  void make_room(const Compiled& compiled, const backends::Incoming& incoming);
+  std::string largest_batch(const PlanKey& key, const backends::Incoming& incoming, int64_t prepared,
+                            int64_t workspace);
   backends::Context context(Compiled& compiled, const Batch& batch, float* weights);
   backends::Update update(const StepOptions& options) const;
   void prepare(Compiled& compiled, const backends::Context& context, uint64_t version);

@@ -72,7 +72,7 @@ Profile Network::profile(int64_t batch, Mode mode, int repeat) {
   for (int64_t i = 0; i < batch; i++) labels[i] = static_cast<int32_t>(i % shapes().classes);
   const backends::Images images{pixels.get(), true, true, backend_->host_memory().has_value()};
 
-  Compiled& plan = compiled({mode, batch, !training, shape});
+  Compiled& plan = compiled({mode, batch, !training, shape}, {batch * shape.count(), training ? batch : 0});
   backends::Context run = context(plan, {images, batch, shape}, floats(weights));
   // The weights stay as they are, and so do the times: training on noise would end in infinities.
   const backends::Update update{.weights = floats(weights),
@@ -88,6 +88,7 @@ Profile Network::profile(int64_t batch, Mode mode, int repeat) {
     run.metrics = &metrics;
     run.update = &update;
   }
+  const std::optional<backends::LossScale> loss_scale = this->loss_scale();
   plan.prepared_version = 0;  // what is prepared here are the copies
   plan.program->prepare(run);
 
@@ -114,6 +115,7 @@ Profile Network::profile(int64_t batch, Mode mode, int repeat) {
       backend_->begin_read(run, plan.plan.heads, hosts);
     }
   });
+  if (loss_scale) backend_->set_loss_scaling(*loss_scale);
   if (!peaks_) peaks_ = backend_->measure_peaks();
   profile.peaks = peaks_;
   return profile;

@@ -281,6 +281,12 @@ describe('other calls', () => {
     await expect(network.profile(wrong(undefined))).rejects.toEqual(refusal('OPTION', /options/))
     expect(() => network.setCounters(wrong({ steps: 1 }))).toThrowError(refusal('OPTION', /counters.batches/))
     expect(() => network.setCounters({ steps: -1, batches: 0 })).toThrowError(refusal('OPTION', /found -1/))
+    await expect(network.setLossScale(wrong({ scale: 0 }))).rejects.toEqual(
+      refusal('OPTION', /scale\.scale.*found 0/),
+    )
+    await expect(network.setLossScale(wrong({ scale: 1, growing: -1, skipped: 0 }))).rejects.toEqual(
+      refusal('OPTION', /scale\.growing.*found -1/),
+    )
   })
 
   it('need a network that create() made', () => {

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 
 const file = fileURLToPath(import.meta.url)
-const { Network } = createRequire(file)('node-gyp-build')(join(dirname(file), '../..'))
+const { Loader, Network } = createRequire(file)('node-gyp-build')(join(dirname(file), '../..'))
 const [scenario, json, wanted] = workerData ?? process.argv.slice(2)
 const delay = Number(wanted ?? 0)
 const given = JSON.parse(json)
@@ -33,8 +33,8 @@ async function untilCollected(done) {
   }
 }
 
-async function startBusyWorkers() {
-  const workers = [startWorker('work'), startWorker('work'), startWorker('work')]
+async function startBusyWorkers(task = 'work') {
+  const workers = [startWorker(task), startWorker(task), startWorker(task)]
   await Promise.all(workers.map(messageOf))
   return workers
 }
@@ -99,11 +99,14 @@ const scenarios = {
     process.on('exit', () => train(network).catch(() => {}))
     process.exit(3)
   },
-  async 'terminates its workers'() {
-    const workers = await startBusyWorkers()
+  async 'terminates its workers'(task) {
+    const workers = await startBusyWorkers(task)
     await wait(delay)
     await Promise.all(workers.map((worker) => worker.terminate()))
     await train(await create())
+  },
+  async 'terminates workers whose networks hold batches'() {
+    await scenarios['terminates its workers']('train on pictures')
   },
   async 'exits while its workers work'() {
     await startBusyWorkers()
@@ -165,6 +168,21 @@ const scenarios = {
     await train(network)
     parentPort.postMessage('working')
     for (;;) await Promise.all([train(network), train(network), network.getTensors('weights')])
+  },
+  async 'train on pictures'() {
+    const network = await create()
+    const loader = new Loader({ threads: 1, channels: 3 })
+    const pictures = Array.from({ length: 8 }, (_, index) => ({
+      source: Uint8Array.from(given.picture),
+      index,
+    }))
+    const decode = () => loader.decode(pictures, { kind: 'eval', size: 16, resize: 16 })
+    await decode()
+    parentPort.postMessage('working')
+    for (;;) {
+      const images = { data: (await decode()).data, shape: [8, 3, 16, 16], layout: 'nhwc' }
+      await Promise.all([1, 2, 3, 4].map(() => network.trainStep(images, labels, given.step)))
+    }
   },
   async train() {
     const network = await create()

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { drawPicture } from '../data/pictures.js'
 import { step, tinyBatch, tinyDefinition, tinyLabels, tinyNetwork, tinyOptions } from './tiny.js'
 
 const childFile = fileURLToPath(new URL('child.mjs', import.meta.url))
@@ -23,6 +24,7 @@ function run(
     options: tinyOptions,
     batch: { ...batch, data: [...data] },
     labels: [...tinyLabels(8)],
+    picture: [...drawPicture(1, 1, 16)],
     step,
   }
   return new Promise((resolve, reject) => {
@@ -54,6 +56,7 @@ describe('a process', () => {
     ['exits right after dispose', 3],
     ['exits while its workers work', 3],
     ['terminates its workers', 0],
+    ['terminates workers whose networks hold batches', 0],
   ])('that %s ends with its own code, whenever it does', async (scenario, code) => {
     for (const delay of delays) {
       expect(await run(scenario, { delay })).toEqual({ code, signal: null, output: '', errors: '' })

@@ -122,6 +122,15 @@ describe('counters', () => {
   })
 })
 
+it('a CPU scales no loss, has nothing to say of it, and keeps no batches', async () => {
+  const network = await create()
+  await network.setLossScale({ scale: 4, growing: 0, skipped: 0 })
+  await network.trainStep(tinyBatch(), tinyLabels(), step)
+  expect(await network.getLossScale()).toBeUndefined()
+  expect(network.notice).toBe('')
+  expect(network.memory().batches).toBe(0)
+})
+
 describe('dispose', () => {
   it('lets the call under way end and refuses those behind it', async () => {
     const network = await create()

@@ -1,24 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type { Network, StepOptions } from '../../binding.js'
+import type { Network } from '../../binding.js'
 import { binding } from '../../lib/native.js'
 import { type Case, drawCase, rows } from './cases.js'
 import { distance, norm } from './compare.js'
 import { type CaseData, drawData, toValues } from './data.js'
 import { type ReferenceOptions, runReference } from './reference.js'
+import { still, takeStep } from './still.js'
 import { type Target, targets } from './targets.js'
 
 const DRAWS = 2
-const MOST_HALVED = 16
-const still: StepOptions = {
-  learningRate: 0,
-  momentum: 0,
-  weightDecay: 0,
-  nesterov: false,
-  labelSmoothing: 0,
-  averageDecay: 0,
-  accumulate: { index: 0, count: 1 },
-}
-
 const cases = rows.flatMap((row) => Array.from({ length: DRAWS }, (_, i) => drawCase(row, i + 1)))
 
 describe.each(targets)('$name', (target) => {
@@ -42,7 +32,7 @@ describe.each(targets)('$name', (target) => {
 function runReferences(target: Target, test: Case, { tensors, images }: CaseData, options: ReferenceOptions) {
   const run = (rounding: Partial<ReferenceOptions>) =>
     runReference(test.definition, toValues(tensors), images, { ...options, ...rounding })
-  return [run({}), ...target.roundings.map((stored) => run({ stored }))] as const
+  return [run({}), ...target.roundings.map((begin) => run({ stored: begin() }))] as const
 }
 
 /** `least` stands for the size of what may be zero. */
@@ -74,25 +64,14 @@ async function checkForward(
   }
 }
 
-/**
- * A training step from the case's weights, and its gradients. fp16 begins with a scale of the loss at which gradients
- * may overflow, and halves it after each time.
- */
-async function step(network: Network, { labelSmoothing }: Case, { tensors, batch, labels }: CaseData) {
-  for (let halved = 0; ; halved++) {
-    await network.setTensors('weights', tensors)
-    const metrics = await network.trainStep(batch, labels, { ...still, labelSmoothing })
-    const gradients = toValues(await network.getTensors('gradients'))
-    const finite = [...gradients.values()].every((values) => values.every(Number.isFinite))
-    if (finite || halved === MOST_HALVED) return { metrics, gradients }
-  }
-}
-
 async function checkStep(network: Network, target: Target, test: Case, data: CaseData) {
   const { labels } = data
   const { labelSmoothing } = test
   const [exact, ...rounded] = runReferences(target, test, data, { training: true, labels, labelSmoothing })
-  const { metrics, gradients } = await step(network, test, data)
+  const { metrics, gradients } = await takeStep(network, async () => {
+    await network.setTensors('weights', data.tensors)
+    return network.trainStep(data.batch, labels, { ...still, labelSmoothing })
+  })
   const tolerance = target.tolerance.forward
   expectNear([metrics.loss], [[exact.loss], ...rounded.map(({ loss }) => [loss])], {
     tolerance,
@@ -118,7 +97,7 @@ async function checkStep(network: Network, target: Target, test: Case, data: Cas
       })
   }
   checkGradients(
-    gradients,
+    toValues(gradients),
     [exact.backward().gradients, ...rounded.map((result) => result.backward().gradients)],
     target.tolerance.gradient,
   )

@@ -1,6 +1,6 @@
 /**
  * The CUDA backend's host side, that is what happens when: cards that are refused, batches on their way to the device,
- * recorded programs, steps in flight, memory that runs out. CUDA's runtime is played by host/device.cpp, whose streams
+ * recorded programs, steps in flight, what fails, memory that runs out. CUDA's runtime is played by host/device.cpp, whose streams
  * overtake each other at random, under the address and undefined-behaviour sanitizers.
  */
 import { execFile } from 'node:child_process'
@@ -18,6 +18,7 @@ const cpp = (folder: string, names = readdirSync(join(packageRoot, folder))) =>
 const sources = [
   ...cpp('test/cuda/host'),
   ...cpp('native/backends/cuda', ['cards.cpp', 'runtime.cpp', 'staging.cpp', 'program.cpp', 'cuda.cpp']),
+  'native/backends/cuda/cudnn/timing.cpp',
   ...cpp('native/backends'),
   ...cpp('native/graph'),
 ]
@@ -29,7 +30,9 @@ async function build(compiler: string, headers: string, out: string): Promise<st
   const flags = ['-std=c++20', '-O1', '-g', ...sanitizers, '-Wall', '-Wextra', '-Werror', ...folders]
   const objects = await compileAll(compiler, flags, sources, out)
   const program = join(out, 'checks')
-  await run(compiler, [...sanitizers, ...objects, '-o', program])
+  await run(compiler, [...sanitizers, ...objects, '-ldl', '-o', program])
+  const driver = ['-shared', '-fPIC', '-isystem', headers, join(packageRoot, 'test/cuda/stubs/cards.cpp')]
+  await run(compiler, [...driver, '-o', join(out, 'libcuda.so.1')])
   return program
 }
 
@@ -44,8 +47,10 @@ describe('the host side of the CUDA backend', () => {
   }, 600_000)
   afterAll(() => rmSync(out, { recursive: true }))
 
-  it.each(['cards', 'calls', 'recording', 'profile', 'memory'])('%s', async (check) => {
-    const found = await run(program, [check]).then(
+  const checks = ['cards', 'calls', 'recording', 'plain', 'failures', 'ends', 'timing', 'profile', 'memory']
+  it.each(checks)('%s', async (check) => {
+    const env = { ...process.env, LD_LIBRARY_PATH: out }
+    const found = await run(program, [check], { env }).then(
       ({ stdout }) => stdout,
       ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr.slice(0, 4000)}`,
     )

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../lib/packageRoot.js'
-import { driverMissing, libraryEnvironment } from './libraries.js'
+import { driverMissing, librariesMissing, libraryEnvironment } from './libraries.js'
 import { gxx, include, sources } from './toolkit.js'
 
 const run = promisify(execFile)
@@ -56,6 +56,10 @@ describe('plans that are kept', () => {
 
   it('files are read again; damaged ones are none, and written anew', async () => {
     expect(await outcome('files', out)).toBe('good\n')
+  })
+
+  it.skipIf(librariesMissing)('NVRTC is open with the half that it opens when it compiles', async () => {
+    expect(await outcome('compiler')).toBe('good\n')
   })
 
   it.skipIf(driverMissing)('a compiled plan is the same when it is read again', async () => {

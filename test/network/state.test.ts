@@ -203,7 +203,18 @@ describe('snapshots', () => {
     await expect(net.restore({ ...good, counters: { steps: -1, batches: 0 } })).rejects.toMatchObject({
       code: 'ERR_GOOGLENET_OPTION',
     })
+    const lossScale = { scale: 0.5, growing: 0, skipped: 0 }
+    await expect(net.restore({ ...good, lossScale })).rejects.toMatchObject({
+      code: 'ERR_GOOGLENET_OPTION',
+    })
     expect(differences(await net.snapshot(), good)).toEqual(same('1/1'))
+  })
+
+  it('of fp16 on a GPU go on elsewhere, without the loss scale', async () => {
+    using net = await create()
+    const snapshot = { ...(await net.snapshot()), lossScale: { scale: 1024, growing: 5, skipped: 0 } }
+    await net.restore(snapshot)
+    expect(await net.snapshot()).not.toHaveProperty('lossScale')
   })
 
   it('in a checkpoint open as a network that trains on', async () => {

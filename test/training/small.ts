@@ -37,8 +37,8 @@ export function timeless(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (key, found) => (left.has(key) ? undefined : found)))
 }
 
-/** A digest of every bit of a snapshot, and its counters. */
-export function digest({ counters, ...sets }: Snapshot): Record<string, unknown> {
+/** A digest of every bit of a snapshot, and its counters and loss scale. */
+export function digest({ counters, lossScale, ...sets }: Snapshot): Record<string, unknown> {
   const bits = Object.entries(sets).map(([set, dict]) => {
     const hash = createHash('sha256')
     for (const name of [...dict.keys()].sort()) {
@@ -47,5 +47,5 @@ export function digest({ counters, ...sets }: Snapshot): Record<string, unknown>
     }
     return [set, hash.digest('hex')]
   })
-  return { counters, ...Object.fromEntries(bits) }
+  return { counters, lossScale, ...Object.fromEntries(bits) }
 }

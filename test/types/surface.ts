@@ -10,6 +10,7 @@ import {
   GoogLeNetError,
   ImageFolder,
   type Images,
+  type LossScale,
   type ModelOptions,
   type Prediction,
   type ProfileReport,
@@ -99,6 +100,7 @@ export async function values(net: GoogLeNet) {
   same<Awaited<ReturnType<typeof net.gradients>>, StateDict>()
   await net.restore(await net.snapshot())
   same<Snapshot['momentum'], StateDict | undefined>()
+  same<Snapshot['lossScale'], LossScale | undefined>()
   await net.save('out.safetensors', { weights: 'average' })
   // @ts-expect-error gradients are no weights
   await net.save('out.safetensors', { weights: 'gradients' })

@@ -86,6 +86,12 @@ describe('a checkpoint', () => {
     await expect(readModelFile(path)).resolves.toMatchObject({ snapshot: first })
   })
 
+  it('keeps the loss scale of fp16', async () => {
+    const scaled = { ...snapshot, lossScale: { scale: 4096, growing: 1999, skipped: 3 } }
+    await writeCheckpointFile(path, { options, snapshot: scaled, training: {} })
+    await expect(readModelFile(path)).resolves.toMatchObject({ snapshot: scaled })
+  })
+
   it('without counters, or with tensors of unknown use, is refused', async () => {
     const tensors = new Map([['weights.a', { shape: [1], data: Float32Array.of(1) }]])
     await writeSafetensors(path, tensors)
@@ -131,6 +137,11 @@ describe('metadata', () => {
       'with wrong counters',
       JSON.stringify({ ...good, counters: { steps: -1, batches: 0 } }),
       /steps must be/,
+    ],
+    [
+      'with a wrong loss scale',
+      JSON.stringify({ ...good, counters: { steps: 0, batches: 0 }, lossScale: { scale: 0 } }),
+      /lossScale.scale must be/,
     ],
   ])('%s is refused', async (_, googlenet, message) => {
     await writeSafetensors(path, dict(1), { googlenet })

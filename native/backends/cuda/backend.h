@@ -33,12 +33,18 @@ class CudaBackend : public Backend {
                   const std::vector<float*>& hosts) override;
   void update(const Update& update) override;
   void enter_thread() override;
+  void reserve(const Incoming& incoming) override;
+  int64_t room(const Incoming& incoming) const override;
+  int64_t reserved() const override { return staging_->reserved(); }
+  std::optional<LossScale> loss_scaling() override;
+  void set_loss_scaling(const LossScale& scaling) override;
   std::unique_ptr<Program> compile(const graph::Plan& plan) override;
   int steps_in_flight() const override { return Staging::kSlots; }
   void finish() override { staging_->finish(); }
   void wait() override;
   std::optional<HostMemory> host_memory() const override;
   int64_t free_memory() const override;
+  std::string notice() const override { return notice_; }
 
   Made make(const graph::step::Input&) override;
   Made make(const graph::step::Convolution&) override;
@@ -87,6 +93,7 @@ class CudaBackend : public Backend {
   std::unique_ptr<Cudnn> cudnn_;
   std::unique_ptr<Blas> blas_;
   std::shared_ptr<Weights> weights_;
+  std::string notice_;
 };
 
 /// As cpu/elements.h has it: the address of a view's first element.

@@ -1,5 +1,8 @@
 #include "backends/cuda/cards.h"
 
+#include <cuda.h>
+#include <dlfcn.h>
+
 #include <cstdlib>
 
 #include "backends/cuda/runtime.h"
@@ -41,6 +44,36 @@ int count_cards() {
                   (visible ? "; CUDA_VISIBLE_DEVICES is \"" + std::string(visible) + "\"" : ""));
 }
 
+// A function of the driver, to which the module is not linked, under the name that <cuda.h> makes of it.
+#define GOOGLENET_TEXT(name) #name
+#define GOOGLENET_DRIVER(name) reinterpret_cast<decltype(&(name))>(dlsym(driver, GOOGLENET_TEXT(name)))
+
+/// Bytes; 0 for a card that another process has for itself. Only a card with a context can tell, and the
+/// runtime's takes hundreds of megabytes until the process ends: this one goes again where none was.
+int64_t free_memory(int device) {
+  void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);  // the runtime has opened it
+  if (driver == nullptr) return 0;
+  const auto get = GOOGLENET_DRIVER(cuDeviceGet);
+  const auto retain = GOOGLENET_DRIVER(cuDevicePrimaryCtxRetain);
+  const auto release = GOOGLENET_DRIVER(cuDevicePrimaryCtxRelease);
+  const auto push = GOOGLENET_DRIVER(cuCtxPushCurrent);
+  const auto pop = GOOGLENET_DRIVER(cuCtxPopCurrent);
+  const auto ask = GOOGLENET_DRIVER(cuMemGetInfo);
+  if (!(get && retain && release && push && pop && ask)) return 0;
+  CUdevice card = 0;
+  CUcontext context = nullptr;
+  if (get(&card, device) != CUDA_SUCCESS || retain(&context, card) != CUDA_SUCCESS) return 0;
+  size_t free = 0, total = 0;
+  if (push(context) == CUDA_SUCCESS) {
+    ask(&free, &total);
+    pop(&context);
+  }
+  release(card);
+  return static_cast<int64_t>(free);
+}
+#undef GOOGLENET_DRIVER
+#undef GOOGLENET_TEXT
+
 Card describe(int device) {
   cudaDeviceProp found{};
   GOOGLENET_CUDA(cudaGetDeviceProperties(&found, device));
@@ -73,19 +106,10 @@ std::string driver_version() {
 std::vector<Card> find_cards() {
   std::vector<Card> cards;
   const int count = count_cards();
-  int current = 0;
-  GOOGLENET_CUDA(cudaGetDevice(&current));
   for (int device = 0; device < count; device++) {
-    Card card = describe(device);
-    size_t free = 0, total = 0;
-    // Fails for a card that another process has for itself.
-    if (cudaSetDevice(device) == cudaSuccess && cudaMemGetInfo(&free, &total) == cudaSuccess) {
-      card.free = static_cast<int64_t>(free);
-    }
-    cudaGetLastError();
-    cards.push_back(card);
+    cards.push_back(describe(device));
+    cards.back().free = free_memory(device);
   }
-  GOOGLENET_CUDA(cudaSetDevice(current));
   return cards;
 }
 

@@ -38,6 +38,13 @@ const Options& checked(const Options& options) {
   return options;
 }
 
+Delivery delivery(const Incoming& incoming) {
+  Delivery delivery;
+  delivery.image_bytes = static_cast<size_t>(incoming.image_bytes);
+  delivery.label_count = incoming.labels;
+  return delivery;
+}
+
 float to_float(float value) {
   return value;
 }
@@ -63,9 +70,7 @@ CudaBackend::CudaBackend(const Options& options)
       staging_(std::make_unique<Staging>(stream_.get())),
       cudnn_(std::make_unique<Cudnn>(options_, stream_.get())),
       blas_(std::make_unique<Blas>(options_)) {
-  const LossScale first{options.precision == Precision::Fp16 ? kFirstLossScale : 1.0f, 0, 0, 0};
-  GOOGLENET_CUDA(cudaMemcpyAsync(loss_scale_.get(), &first, sizeof first, cudaMemcpyHostToDevice, stream()));
-  wait();
+  set_loss_scaling({options.precision == Precision::Fp16 ? kFirstLossScale : 1.0f, 0, 0, 0});
 }
 
 CudaBackend::~CudaBackend() {
@@ -75,6 +80,27 @@ CudaBackend::~CudaBackend() {
 
 void CudaBackend::enter_thread() {
   GOOGLENET_CUDA(cudaSetDevice(options_.device));
+}
+
+void CudaBackend::reserve(const Incoming& incoming) {
+  staging_->reserve(delivery(incoming));
+}
+
+int64_t CudaBackend::room(const Incoming& incoming) const {
+  return staging_->room(delivery(incoming));
+}
+
+std::optional<LossScale> CudaBackend::loss_scaling() {
+  if (precision() != Precision::Fp16) return {};
+  LossScale found{};
+  GOOGLENET_CUDA(cudaMemcpyAsync(&found, loss_scale(), sizeof found, cudaMemcpyDeviceToHost, stream()));
+  wait();
+  return found;
+}
+
+void CudaBackend::set_loss_scaling(const LossScale& scaling) {
+  GOOGLENET_CUDA(cudaMemcpyAsync(loss_scale(), &scaling, sizeof scaling, cudaMemcpyHostToDevice, stream()));
+  wait();
 }
 
 std::unique_ptr<Memory> CudaBackend::allocate(size_t bytes, const std::string& purpose) {
@@ -132,7 +158,11 @@ std::optional<HostMemory> CudaBackend::host_memory() const {
     GOOGLENET_CUDA(cudaSetDevice(device));
     return allocate_pinned(bytes, "a batch of images");
   };
-  return HostMemory{allocate, [](void* memory) { cudaFreeHost(memory); }};
+  const auto free = [device = options_.device](void* memory) {
+    cudaSetDevice(device);  // or a thread without one may make a context on the first card
+    cudaFreeHost(memory);
+  };
+  return HostMemory{allocate, free};
 }
 
 void CudaBackend::wait() {

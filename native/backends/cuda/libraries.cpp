@@ -60,11 +60,13 @@ std::string accept_cublaslt(void* handle, std::string& version) {
   return "";
 }
 
+/// NVRTC opens its other half by name when it compiles, and says nowhere that it lies beside.
 std::string accept_nvrtc(void* handle, std::string& version) {
   const auto get = symbol<int (*)(int*, int*)>(handle, "nvrtcVersion");
   int major = 0, minor = 0;
   if (get != nullptr && get(&major, &minor) == 0) {
     version = std::to_string(major) + "." + std::to_string(minor);
+    dlopen((folder_of(handle) + "/libnvrtc-builtins.so." + version).c_str(), RTLD_NOW | RTLD_LOCAL);
   }
   return "";
 }

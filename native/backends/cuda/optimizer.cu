@@ -69,7 +69,7 @@ __global__ void move_loss_scale(LossScale* loss_scale) {
     s.scale = fmaxf(s.scale / 2, 1.0f);
     s.skipped++;
     s.growing = s.overflow = 0;
-  } else if (++s.growing == kGrowEvery) {
+  } else if (++s.growing >= kGrowEvery) {
     s.scale = fminf(s.scale * 2, kMostScale);
     s.growing = 0;
   }

@@ -1,19 +1,26 @@
 // A plan on the GPU. The first run of a kind goes operation by operation, when libraries may still allocate
-// and load; the second is recorded into a graph, which later runs replay in one call.
+// and load; the second is recorded into a graph, which later runs replay in one call. What cannot be recorded
+// goes operation by operation for good.
 #include <algorithm>
+#include <cstdlib>
 #include <list>
+#include <string_view>
 #include <utility>
 
 #include "backends/cuda/backend.h"
 #include "backends/cuda/weights.h"
 #include "backends/operations.h"
 #include "backends/profile.h"
+#include "error.h"
 
 namespace googlenet::backends::cuda {
 namespace {
 
-// Below this the one more copy on the device, and its event, take longer than what they hide.
-constexpr size_t kSentAhead = size_t{1} << 20;
+/// GOOGLENET_CUDA_GRAPHS=0 records nothing: for looking into failures.
+bool recording_wanted() {
+  const char* value = std::getenv("GOOGLENET_CUDA_GRAPHS");
+  return value == nullptr || std::string_view(value) != "0";
+}
 
 /// Records what is enqueued on a stream while it lives; what was not taken by end() is thrown away.
 class Capture {
@@ -71,19 +78,16 @@ class CudaProgram : public Program {
 
   void forward(const Context& context) override {
     const Delivery delivery = this->delivery(context);
-    backend_.staging_->reserve(delivery);
-    if (delivery.image_bytes < kSentAhead) {
-      backend_.staging_->send(delivery);
-    } else {
+    if (delivery.ahead()) {
       backend_.staging_->send_ahead(delivery);
+    } else {
+      backend_.staging_->send(delivery);
     }
     run(key(context, false), [&] { operations_.forward(context); });
   }
 
   void step(const Context& context) override {
-    const Delivery delivery = this->delivery(context);
-    backend_.staging_->reserve(delivery);
-    backend_.staging_->send_ahead(delivery);
+    backend_.staging_->send_ahead(delivery(context));
     run(key(context, true), [&] {
       GOOGLENET_CUDA(cudaMemsetAsync(backend_.metrics(), 0, sizeof(DeviceMetrics), backend_.stream()));
       operations_.step(context);
@@ -92,9 +96,7 @@ class CudaProgram : public Program {
   }
 
   std::vector<double> profile(const Context& context, int repeat) override {
-    const Delivery delivery = this->delivery(context);
-    backend_.staging_->reserve(delivery);
-    backend_.staging_->send(delivery);
+    backend_.staging_->send(delivery(context));
     std::vector<Event> events;
     return medians(repeat, [&] {
       size_t count = 0;
@@ -130,7 +132,8 @@ class CudaProgram : public Program {
   };
   struct Recording {
     Key key;
-    GraphExec graph;  // null after the first run
+    bool plain = false;  // not to be recorded
+    GraphExec graph;     // null after the first run
   };
   // With and without an update, and forward with the weights and with their average.
   static constexpr size_t kRecordings = 4;
@@ -189,18 +192,31 @@ class CudaProgram : public Program {
                                     [&](const Recording& recording) { return recording.key == key; });
     if (known == recordings_.end()) {
       body();
-      recordings_.push_front({key, nullptr});
+      recordings_.push_front({key, !recording_wanted(), nullptr});
       if (recordings_.size() > kRecordings) recordings_.pop_back();
       return;
     }
     recordings_.splice(recordings_.begin(), recordings_, known);
-    GraphExec& graph = recordings_.front().graph;
-    if (!graph) {
+    Recording& recording = recordings_.front();
+    if (!recording.graph && !recording.plain) record(recording, body);
+    if (recording.plain) return body();
+    GOOGLENET_CUDA(cudaGraphLaunch(recording.graph.get(), backend_.stream()));
+  }
+
+  /// A library or a driver that refuses leaves the run plain, slower and as right.
+  template <class Body>
+  void record(Recording& recording, Body body) {
+    try {
       Capture capture(backend_.stream());
       body();
-      graph = capture.end();
+      recording.graph = capture.end();
+    } catch (const Error& failure) {
+      recording.plain = true;
+      backend_.notice_ = std::string(
+                             "a CUDA graph could not be recorded, so that runs go operation by "
+                             "operation, which is slower: ") +
+                         failure.what();
     }
-    GOOGLENET_CUDA(cudaGraphLaunch(graph.get(), backend_.stream()));
   }
 
   CudaBackend& backend_;

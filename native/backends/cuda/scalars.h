@@ -3,9 +3,11 @@
 #pragma once
 #include <cstdint>
 
+#include "backends/backend.h"
+
 namespace googlenet::backends::cuda {
 
-constexpr int kMostChannels = 16;  // of images
+constexpr int kMostChannels = 1024;  // of images, as many as a network may have
 
 /// Written by the host before each run.
 struct Scalars {
@@ -19,15 +21,8 @@ struct Scalars {
   float image_scale[kMostChannels], image_shift[kMostChannels];  // of uint8 images: 1/(255 std), -mean/std
 };
 
-/// Dynamic loss scaling of fp16, written by the device alone and kept from step to step. The loss's gradient
-/// is multiplied by `scale`; whatever lands in the flat gradients is divided by it again. A value that is not
-/// finite sets `overflow`: the update is then left out and the scale halved.
-struct LossScale {
-  float scale;       // 1 but in fp16
-  int32_t growing;   // steps since the last overflow
-  int32_t overflow;  // in this step
-  int32_t skipped;   // updates left out so far
-};
+/// Moved by the device from step to step.
+using backends::LossScale;
 
 /// Filled by SoftmaxCrossEntropy, zeroed at the start of a step; read back once a step.
 struct DeviceMetrics {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "error.h"
+
 namespace googlenet::backends::cuda {
 namespace {
 
@@ -35,17 +37,55 @@ Staging::Staging(cudaStream_t stream)
 Staging::~Staging() = default;
 
 void Staging::reserve(const Delivery& delivery) {
-  images_.reserve(delivery.image_bytes, "a batch of images");
-  labels_.reserve(delivery.label_count, "a batch of labels");
+  if (room(delivery) == reserved()) return;
+  // What runs still reads the memory that goes now.
+  GOOGLENET_CUDA(cudaStreamSynchronize(copy_stream_.get()));
+  GOOGLENET_CUDA(cudaStreamSynchronize(stream_));
+  const size_t images = delivery.image_bytes, labels = delivery.label_count;
+  try {
+    images_.reserve(images, "a batch of images");
+    labels_.reserve(labels, "a batch of labels");
+    for (auto& slot : slots_) {
+      if (!delivery.ahead()) break;
+      slot->device_images.reserve(images, "the next batch of images");
+      slot->device_labels.reserve(labels, "the next batch of labels");
+    }
+  } catch (const Error&) {
+    images_.clear();
+    labels_.clear();
+    for (auto& slot : slots_) {
+      slot->device_images.clear();
+      slot->device_labels.clear();
+    }
+    throw;
+  }
+}
+
+int64_t Staging::room(const Delivery& delivery) const {
+  size_t bytes = images_.bytes(delivery.image_bytes) + labels_.bytes(delivery.label_count);
+  const size_t ahead_images = delivery.ahead() ? delivery.image_bytes : 0;
+  const size_t ahead_labels = delivery.ahead() ? delivery.label_count : 0;
+  for (const auto& slot : slots_) {
+    bytes += slot->device_images.bytes(ahead_images) + slot->device_labels.bytes(ahead_labels);
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+int64_t Staging::reserved() const {
+  return room({});
 }
 
 Staging::Slot& Staging::turn() {
-  if (collected_.size() == kSlots) finish();
   Slot& slot = *slots_[next_];
-  next_ = (next_ + 1) % kSlots;
-  latest_ = &slot;
+  while (std::ranges::find(collected_, &slot, &Collected::slot) != collected_.end()) finish();
   GOOGLENET_CUDA(cudaEventSynchronize(slot.taken.get()));
   return slot;
+}
+
+void Staging::sent(Slot& slot) {
+  GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
+  latest_ = &slot;
+  next_ = (next_ + 1) % kSlots;
 }
 
 void Staging::send(const Delivery& delivery, Slot& slot, std::byte* images, int32_t* labels,
@@ -75,13 +115,11 @@ void Staging::send(const Delivery& delivery) {
   slot.scalars[0] = delivery.scalars;
   GOOGLENET_CUDA(
       cudaMemcpyAsync(scalars_.get(), slot.scalars.get(), sizeof(Scalars), cudaMemcpyHostToDevice, stream_));
-  GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
+  sent(slot);
 }
 
 void Staging::send_ahead(const Delivery& delivery) {
   Slot& slot = turn();
-  slot.device_images.reserve(delivery.image_bytes, "the next batch of images");
-  slot.device_labels.reserve(delivery.label_count, "the next batch of labels");
   send(delivery, slot, slot.device_images.get(), slot.device_labels.get(), copy_stream_.get());
   slot.scalars[0] = delivery.scalars;
   GOOGLENET_CUDA(cudaEventRecord(slot.arrived.get(), copy_stream_.get()));
@@ -96,7 +134,7 @@ void Staging::send_ahead(const Delivery& delivery) {
   }
   GOOGLENET_CUDA(
       cudaMemcpyAsync(scalars_.get(), slot.scalars.get(), sizeof(Scalars), cudaMemcpyHostToDevice, stream_));
-  GOOGLENET_CUDA(cudaEventRecord(slot.taken.get(), stream_));
+  sent(slot);
 }
 
 void Staging::collect(std::function<void()> take) {

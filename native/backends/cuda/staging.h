@@ -2,6 +2,7 @@
 // that a batch travels on a stream of its own while the run before it goes on, and what it gives is read by
 // the event that follows it: nobody waits for the whole stream.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <functional>
@@ -13,6 +14,9 @@
 
 namespace googlenet::backends::cuda {
 
+// Below this the one more copy on the device, and its event, take longer than what they hide.
+constexpr size_t kSentAhead = size_t{1} << 20;
+
 /// What a run of a program needs from the host.
 struct Delivery {
   const void* images = nullptr;
@@ -21,6 +25,9 @@ struct Delivery {
   const int32_t* labels = nullptr;  // null: none
   int64_t label_count = 0;
   Scalars scalars{};
+
+  /// Whether it comes by send_ahead(): a step's does.
+  bool ahead() const { return label_count > 0 || image_bytes >= kSentAhead; }
 };
 
 /// Memory that grows when more is wanted, and loses what it held.
@@ -29,12 +36,17 @@ class Room {
  public:
   void reserve(size_t count, const std::string& purpose) {
     if (count <= count_) return;
-    memory_.reset();
-    count_ = 0;
+    clear();
     memory_ = make(count, purpose);
     count_ = count;
   }
+  void clear() {
+    memory_.reset();
+    count_ = 0;
+  }
   auto* get() const { return memory_.get(); }
+  /// Bytes, with room for so many.
+  size_t bytes(size_t count = 0) const { return std::max(count_, count) * sizeof(memory_[0]); }
 
  private:
   Pointer memory_;
@@ -54,14 +66,19 @@ class Staging {
   explicit Staging(cudaStream_t stream);
   ~Staging();
 
-  /// On the device, where the operations of a run find them. They move when a larger batch comes: before
-  /// recorded graphs are looked up, that is in reserve().
+  /// On the device, where the operations of a run find them. They move when a larger batch comes, that is in
+  /// reserve().
   void* images() const { return images_.get(); }
   int32_t* labels() const { return labels_.get(); }
   const Scalars* scalars() const { return scalars_.get(); }
   DeviceMetrics* metrics() const { return metrics_.get(); }
 
+  /// Makes room on the device for deliveries like this one, before it is sent; all of it or, when it throws,
+  /// none.
   void reserve(const Delivery& delivery);
+  /// Bytes that are taken after that, and so far.
+  int64_t room(const Delivery& delivery) const;
+  int64_t reserved() const;
   /// Straight to where the operations read it: the least delay.
   void send(const Delivery& delivery);
   /// Images and labels on the copy stream, beside the run before: the most a second.
@@ -88,8 +105,11 @@ class Staging {
     Slot* slot;
     std::function<void()> take;
   };
-  /// The next slot, free. Finishes the oldest run when all slots are taken.
+  /// The slot whose turn it is, free: finishes the runs up to the one that still has it. After a run that
+  /// failed it may be the slot of the run before.
   Slot& turn();
+  /// All that came through the slot has been enqueued.
+  void sent(Slot& slot);
   void collect(std::function<void()> take);
   /// Copies by way of the slot's page-locked memory, which must be free.
   static void send(const Delivery& delivery, Slot& slot, std::byte* images, int32_t* labels,

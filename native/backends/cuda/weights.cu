@@ -168,6 +168,8 @@ void Weights::allocate() {
   memory_ = make_device<std::byte>(bytes_, "prepared weights");
   jobs_ = make_device<std::byte>(bytes, "the list of prepared weights");
   GOOGLENET_CUDA(cudaMemcpy(jobs_.get(), jobs.data(), bytes, cudaMemcpyHostToDevice));
+  // It may still be under way from the runtime's own memory, and our streams do not wait for it.
+  GOOGLENET_CUDA(cudaStreamSynchronize(cudaStreamLegacy));
 }
 
 void Weights::prepare(const float* parameters, cudaStream_t stream) {

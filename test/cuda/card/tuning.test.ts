@@ -17,7 +17,7 @@ describe.each(cardTargets)('on $name', ({ precision, missing }) => {
 
   const run = async (tune: boolean) => {
     using net = await createOnCard({ precision, tune, planCache })
-    return losses(net, 3)
+    return await losses(net, 3)
   }
 
   it('timed engines compute the same, and the file is read again', async () => {

@@ -71,6 +71,13 @@ void enter(Fiber& fiber) {
   emulated_switch(&scheduler, fiber.stack_pointer);
 }
 
+uint64_t threads_of(const cudaLaunchConfig_t& config) {
+  return uint64_t{config.blockDim.x} * config.blockDim.y * config.blockDim.z;
+}
+uint64_t blocks_of(const cudaLaunchConfig_t& config) {
+  return uint64_t{config.gridDim.x} * config.gridDim.y * config.gridDim.z;
+}
+
 unsigned in_order(unsigned index, unsigned count) {
   return order == Order::Forward ? index : count - 1 - index;
 }
@@ -93,105 +100,29 @@ void run_block() {
 
 }  // namespace
 
-cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& thread) {
+bool possible(const cudaLaunchConfig_t& config) {
+  const dim3 grid = config.gridDim;
+  const uint64_t threads = threads_of(config), blocks = blocks_of(config);
+  return threads > 0 && threads <= kMostThreads && blocks > 0 && grid.x <= INT32_MAX &&
+         grid.y <= kMostBlocks && grid.z <= kMostBlocks;
+}
+
+void run(const cudaLaunchConfig_t& config, const std::function<void()>& thread) {
   static std::mutex one_kernel;  // at a time, whatever threads launch
   const std::lock_guard lock(one_kernel);
   blockDim = config.blockDim;
   gridDim = config.gridDim;
-  const uint64_t threads = uint64_t{blockDim.x} * blockDim.y * blockDim.z;
-  const uint64_t blocks = uint64_t{gridDim.x} * gridDim.y * gridDim.z;
-  if (threads == 0 || threads > kMostThreads || blocks == 0 || gridDim.x > INT32_MAX ||
-      gridDim.y > kMostBlocks || gridDim.z > kMostBlocks) {
-    return cudaErrorInvalidConfiguration;
-  }
+  const uint64_t blocks = blocks_of(config);
   thread_body = &thread;
   for (unsigned i = 0; i < blocks; i++) {
     const unsigned index = in_order(i, static_cast<unsigned>(blocks));
     blockIdx = {index % gridDim.x, index / gridDim.x % gridDim.y, index / gridDim.x / gridDim.y};
     run_block();
   }
-  return cudaSuccess;
 }
 
 }  // namespace emulated
 
 void __syncthreads() {
   emulated::leave(emulated::Fiber::State::Waiting);
-}
-
-// ---- the part of the runtime that the backend's own files call
-
-extern "C" {
-cudaError_t cudaMalloc(void** memory, size_t bytes) {
-  *memory = std::malloc(bytes);
-  return cudaSuccess;
-}
-cudaError_t cudaFree(void* memory) {
-  std::free(memory);
-  return cudaSuccess;
-}
-cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
-  return cudaMalloc(memory, bytes);
-}
-cudaError_t cudaFreeHost(void* memory) {
-  return cudaFree(memory);
-}
-cudaError_t cudaMemset(void* to, int value, size_t bytes) {
-  std::memset(to, value, bytes);
-  return cudaSuccess;
-}
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-  return cudaMemcpy(to, from, bytes, kind);
-}
-cudaError_t cudaMemcpy2DAsync(void* to, size_t to_stride, const void* from, size_t from_stride, size_t width,
-                              size_t height, cudaMemcpyKind kind, cudaStream_t) {
-  for (size_t row = 0; row < height; row++) {
-    cudaMemcpy(static_cast<std::byte*>(to) + row * to_stride,
-               static_cast<const std::byte*>(from) + row * from_stride, width, kind);
-  }
-  return cudaSuccess;
-}
-cudaError_t cudaMemGetInfo(size_t*, size_t*) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreate(cudaEvent_t*) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaGetLastError() {
-  return cudaSuccess;
-}
-const char* cudaGetErrorString(cudaError_t) {
-  return "a launch that no card takes";
-}
-const char* cudaGetErrorName(cudaError_t) {
-  return "emulated";
-}
 }

@@ -29,15 +29,27 @@ namespace emulated {
 enum class Order { Forward, Backward };
 inline Order order = Order::Forward;
 
-/// cudaErrorInvalidConfiguration for a grid that no card takes. Throws std::runtime_error when a thread
-/// ends while another of its block waits.
-cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& thread);
+/// Whether a card takes a grid.
+bool possible(const cudaLaunchConfig_t& config);
+/// Throws std::runtime_error when a thread ends while another of its block waits.
+void run(const cudaLaunchConfig_t& config, const std::function<void()>& thread);
+/// Where kernels go; unless it is set they run at once.
+inline void (*enqueue)(cudaStream_t stream, std::function<void()> kernel) = nullptr;
 
 template <class... Parameters, class... Arguments>
 cudaError_t launch(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                    Arguments&&... arguments) {
-  const std::tuple<Parameters...> all(std::forward<Arguments>(arguments)...);
-  return run(*config, [&] { std::apply(kernel, all); });
+  if (!possible(*config)) return cudaErrorInvalidConfiguration;
+  const auto body = [config = *config, kernel,
+                     all = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+    run(config, [&] { std::apply(kernel, all); });
+  };
+  if (enqueue) {
+    enqueue(config->stream, body);
+  } else {
+    body();
+  }
+  return cudaSuccess;
 }
 
 }  // namespace emulated

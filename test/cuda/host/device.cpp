@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -37,8 +38,12 @@ Counts counts;
 
 namespace {
 
+/// Of whoever calls: the host's threads have the device one after the other.
+std::recursive_mutex calls;
+using Turn = std::lock_guard<std::recursive_mutex>;
 std::mt19937_64 random_bits;
-std::set<cudaStream_t> streams;
+CUstream_st legacy;  // with which the streams that are made do not synchronise
+std::set<cudaStream_t> streams{&legacy};
 std::map<std::byte*, std::vector<std::byte>> on_device, pinned;
 size_t taken = 0;
 cudaError_t last = cudaSuccess;
@@ -87,6 +92,14 @@ void drain() {
   for (cudaStream_t stream : streams) until([=] { return stream->queue.empty(); });
 }
 
+void note_end() {
+  for (cudaStream_t stream : streams) {
+    if (stream->queue.empty()) continue;
+    counts.early++;
+    return;
+  }
+}
+
 /// The device goes on by itself while the host calls.
 void some_time() {
   for (uint64_t n = random_bits() % 3; n > 0 && advance(); n--) {
@@ -132,6 +145,7 @@ size_t allocated() {
 }
 
 void enqueue(cudaStream_t stream, std::function<void()> body) {
+  const Turn turn(calls);
   put(stream, {[body = std::move(body)] {
         counts.kernels++;
         body();
@@ -143,30 +157,38 @@ void enqueue(cudaStream_t stream, std::function<void()> body) {
 using namespace device;
 
 const char* cudaGetErrorString(cudaError_t status) {
+  const Turn turn(calls);
   return status == cudaErrorNoDevice ? "no CUDA-capable device is detected" : "a failure";
 }
 const char* cudaGetErrorName(cudaError_t) {
+  const Turn turn(calls);
   return "cudaErrorOfTheCheck";
 }
 cudaError_t cudaGetLastError() {
+  const Turn turn(calls);
   return std::exchange(last, cudaSuccess);
 }
 cudaError_t cudaDriverGetVersion(int* version) {
+  const Turn turn(calls);
   *version = machine.driver;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* count) {
+  const Turn turn(calls);
   *count = static_cast<int>(machine.cards.size());
   return answer(machine.enumeration);
 }
 cudaError_t cudaGetDevice(int* number) {
+  const Turn turn(calls);
   *number = 0;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int) {
+  const Turn turn(calls);
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
+  const Turn turn(calls);
   const Card& card = machine.cards[number];
   std::strncpy(properties->name, card.name.c_str(), sizeof properties->name - 1);
   properties->major = card.major;
@@ -176,18 +198,22 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
 }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const Turn turn(calls);
   *free = machine.memory - taken;
   *total = machine.memory;
   return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** to, size_t bytes) {
+  const Turn turn(calls);
   if (taken + bytes > machine.memory) return answer(cudaErrorMemoryAllocation);
   const cudaError_t status = allocate(on_device, to, bytes);
   if (status == cudaSuccess) taken += bytes;
   return status;
 }
 cudaError_t cudaFree(void* memory) {
+  const Turn turn(calls);
   if (memory == nullptr) return cudaSuccess;
+  note_end();
   drain();
   const auto found = on_device.find(static_cast<std::byte*>(memory));
   taken -= found->second.size();
@@ -195,9 +221,11 @@ cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** to, size_t bytes, unsigned) {
+  const Turn turn(calls);
   return allocate(pinned, to, bytes);
 }
 cudaError_t cudaFreeHost(void* memory) {
+  const Turn turn(calls);
   if (memory == nullptr) return cudaSuccess;
   drain();
   pinned.erase(static_cast<std::byte*>(memory));
@@ -205,15 +233,31 @@ cudaError_t cudaFreeHost(void* memory) {
 }
 
 cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
-  std::memset(memory, value, bytes);
+  return cudaMemsetAsync(memory, value, bytes, &legacy);
+}
+/// Pageable memory has been read when the call returns, and need not have arrived on the device.
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  const Turn turn(calls);
+  if (recording()) return forbidden();
+  if (kind == cudaMemcpyHostToDevice) {
+    const auto* first = static_cast<const std::byte*>(from);
+    put(&legacy, {[to, staged = std::vector<std::byte>(first, first + bytes)] {
+      std::memcpy(to, staged.data(), staged.size());
+    }});
+    return cudaSuccess;
+  }
+  until([] { return legacy.queue.empty(); });
+  std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
+  const Turn turn(calls);
   put(stream, {[=] { std::memset(memory, value, bytes); }});
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_stride, const void* from, size_t from_stride, size_t width,
                               size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+  const Turn turn(calls);
   const auto copy = [=] {
     for (size_t row = 0; row < height; row++) {
       std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
@@ -233,45 +277,54 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_stride, const void* from, size
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  const Turn turn(calls);
   return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const Turn turn(calls);
   *stream = new CUstream_st;
   streams.insert(*stream);
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const Turn turn(calls);
   drain();
   streams.erase(stream);
   delete stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (stream == cudaStreamLegacy) return cudaSuccess;
+  const Turn turn(calls);
+  if (stream == cudaStreamLegacy) stream = &legacy;
   if (stream->recording) return forbidden();
   until([=] { return stream->queue.empty(); });
-  return cudaSuccess;
+  return machine.broken;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Turn turn(calls);
   put(stream, {[] {}, [event, wanted = event->recorded] { return event->done >= wanted; }});
   return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  const Turn turn(calls);
   *event = new CUevent_st;
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  const Turn turn(calls);
   *event = new CUevent_st{.timed = true};
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const Turn turn(calls);
   drain();
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Turn turn(calls);
   if (stream->recording) return forbidden();
   put(stream, {[event, number = ++event->recorded] {
         event->done = number;
@@ -281,23 +334,27 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 /// A millisecond goes by with every event.
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  const Turn turn(calls);
   if (!begin->timed || !end->timed || begin->recorded == 0) return cudaErrorInvalidResourceHandle;
   if (begin->done < begin->recorded || end->done < end->recorded) return cudaErrorNotReady;
   *milliseconds = static_cast<float>(end->time - begin->time);
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const Turn turn(calls);
   if (recording()) return forbidden();
   until([=] { return event->done >= event->recorded; });
-  return cudaSuccess;
+  return machine.broken;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  const Turn turn(calls);
   if (stream->recording) return forbidden();
   stream->recording = std::make_unique<std::vector<Work>>();
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const Turn turn(calls);
   const auto works = std::move(stream->recording);
   *graph = nullptr;
   if (std::exchange(stream->broken, false)) return answer(cudaErrorStreamCaptureInvalidated);
@@ -305,19 +362,25 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  const Turn turn(calls);
   delete graph;
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  const Turn turn(calls);
+  if (machine.instantiation != cudaSuccess) return answer(machine.instantiation);
   *executable = new CUgraphExec_st{graph->works};
   counts.graphs++;
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  const Turn turn(calls);
+  note_end();
   delete executable;
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  const Turn turn(calls);
   counts.launches++;
   for (const Work& work : executable->works) put(stream, work);
   return cudaSuccess;

@@ -1,5 +1,6 @@
 // A device on the host, behind the functions of CUDA's runtime. What is enqueued on a stream runs later,
 // streams overtake each other at random: who reads memory too early, or writes it too soon, is found out.
+// There is no cudaDeviceSynchronize(): it breaks what other networks record.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -19,14 +20,17 @@ struct Card {
 struct Machine {
   int driver = 13000;
   std::vector<Card> cards = {{"NVIDIA H200", 9, 0}};
-  cudaError_t enumeration = cudaSuccess;  // of the cards
-  size_t memory = size_t{1} << 30;        // bytes that can be allocated
+  cudaError_t enumeration = cudaSuccess;    // of the cards
+  size_t memory = size_t{1} << 30;          // bytes that can be allocated
+  cudaError_t instantiation = cudaSuccess;  // of graphs
+  cudaError_t broken = cudaSuccess;         // what waits answer from then on
 };
 extern Machine machine;
 
 /// Counts since the last reset().
 struct Counts {
   int graphs = 0, launches = 0, kernels = 0, events = 0;
+  int early = 0;  // memory and graphs that went while something was enqueued
 };
 extern Counts counts;
 

@@ -11,6 +11,7 @@
 namespace operations {
 
 bool fails = false;
+bool wait = false;
 
 double sum_of(const googlenet::backends::Images& images, int64_t values) {
   double sum = 0;
@@ -34,6 +35,7 @@ class Nothing : public Operation {
   explicit Nothing(CudaBackend& backend) : backend_(backend) {}
   void run(const Context&) override {
     if (std::exchange(operations::fails, false)) throw std::runtime_error("on purpose");
+    if (operations::wait) GOOGLENET_CUDA(cudaStreamSynchronize(backend_.stream()));
     device::enqueue(backend_.stream(), [] {});
   }
 
@@ -137,11 +139,14 @@ Backend::Made CudaBackend::make(const step::SoftmaxCrossEntropy& what) {
   return std::make_unique<Loss>(*this, what);
 }
 
-/// The first weight grows by the learning rate.
+/// The first weight grows by the learning rate, and the loss scale by one.
 void enqueue_update(const CudaBackend& backend, const Update& update) {
-  device::enqueue(backend.stream(), [scalars = backend.scalars(), weights = update.weights] {
-    weights[0] += scalars->learning_rate;
-  });
+  device::enqueue(backend.stream(),
+                  [scalars = backend.scalars(), weights = update.weights, loss_scale = backend.loss_scale()] {
+                    weights[0] += scalars->learning_rate;
+                    loss_scale->scale++;
+                    loss_scale->growing++;
+                  });
 }
 
 int Weights::add(const WeightCopy&) {

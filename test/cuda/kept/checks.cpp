@@ -1,5 +1,8 @@
 // What cuDNN's plans leave on disk. `checks files FOLDER` needs no library; `checks plans DEVICE.json` has
-// cuDNN compile a plan for a device that is described, and read its text again.
+// cuDNN compile a plan for a device that is described, and read its text again; `checks compiler` finds all
+// of NVRTC open.
+#include <dlfcn.h>
+
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -115,19 +118,30 @@ void check_plans(const std::string& device) {
   }
 }
 
+/// Under the name by which NVRTC opens it when it compiles.
+void check_compiler() {
+  for (const auto& library : googlenet::backends::cuda::libraries().report()) {
+    if (!library.name.starts_with("libnvrtc")) continue;
+    const std::string builtins = "libnvrtc-builtins.so." + library.version;
+    expect(dlopen(builtins.c_str(), RTLD_NOW | RTLD_NOLOAD) != nullptr, builtins + " is not open");
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   try {
-    const std::string what = count == 3 ? arguments[1] : "";
-    if (what == "files") {
+    const std::string what = count > 1 ? arguments[1] : "";
+    if (what == "compiler") {
+      check_compiler();
+    } else if (what == "files" && count == 3) {
       check_choices();
       check_timed(arguments[2]);
       check_compiled(arguments[2]);
-    } else if (what == "plans") {
+    } else if (what == "plans" && count == 3) {
       check_plans(arguments[2]);
     } else {
-      throw std::runtime_error("usage: checks files FOLDER | checks plans DEVICE.json");
+      throw std::runtime_error("usage: checks files FOLDER | checks plans DEVICE.json | checks compiler");
     }
     std::cout << "good\n";
   } catch (const std::exception& wrong) {

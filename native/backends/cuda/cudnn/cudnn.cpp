@@ -114,6 +114,8 @@ Cudnn::Answer Cudnn::choose(const cudnn::Graph& graph, const std::string& text) 
     }
     if (!answer.plan) answer.plan = first(built, text, answer.refusal);
   } catch (const Error& failure) {
+    // A card that is broken refuses all: that is no answer.
+    if (device_.handle != nullptr && cudaStreamSynchronize(stream_) != cudaSuccess) throw;
     answer.refusal = failure.what();
   }
   return answer;
@@ -121,9 +123,9 @@ Cudnn::Answer Cudnn::choose(const cudnn::Graph& graph, const std::string& text) 
 
 const Cudnn::Answer& Cudnn::ask(const cudnn::Graph& graph) {
   const std::string text = graph.text();
-  const auto [answer, fresh] = answers_.try_emplace(text);
-  if (fresh) answer->second = choose(graph, text);
-  return answer->second;
+  const auto known = answers_.find(text);
+  if (known != answers_.end()) return known->second;
+  return answers_.emplace(text, choose(graph, text)).first->second;
 }
 
 }  // namespace googlenet::backends::cuda

@@ -17,14 +17,13 @@ using Pointers = std::vector<std::pair<Tensor, void*>>;
 
 class Scratch {
  public:
-  explicit Scratch(const Graph& graph) {
+  Scratch(const Graph& graph, cudaStream_t stream) {
     for (const Tensor tensor : graph.stored()) {
       const size_t bytes = graph.bytes(tensor);
       memory_.push_back(make_device<std::byte>(bytes, "timing cuDNN's engines"));
-      GOOGLENET_CUDA(cudaMemset(memory_.back().get(), kFill, bytes));
+      GOOGLENET_CUDA(cudaMemsetAsync(memory_.back().get(), kFill, bytes, stream));
       pointers_.emplace_back(tensor, memory_.back().get());
     }
-    GOOGLENET_CUDA(cudaDeviceSynchronize());
   }
   const Pointers& pointers() const { return pointers_; }
 
@@ -66,13 +65,16 @@ std::shared_ptr<Plan> fastest(const Graph& graph, const std::vector<Candidate>& 
     if (!plan) continue;
     timed++;
     try {
-      if (!scratch) scratch.emplace(graph);
+      if (!scratch) scratch.emplace(graph, stream);
       Execution execution(plan);
       plan->microseconds = time(execution, scratch->pointers(), device, stream);
     } catch (const Error& failure) {
-      // A candidate that wants more memory than there is, or that does not run, is none.
+      // A candidate that wants more memory than there is, or that does not run, is none. One that leaves the
+      // card broken is to be known.
       refusal = failure.what();
-      continue;
+      if (cudaStreamSynchronize(stream) == cudaSuccess) continue;
+      throw Error("ERR_GOOGLENET_DEVICE", "timing cuDNN's engine " + candidate.choice.text() + " for " +
+                                              graph.text() + " failed: " + refusal);
     }
     if (!best || plan->microseconds < best->microseconds) best = std::move(plan);
   }
