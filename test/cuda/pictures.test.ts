@@ -86,6 +86,7 @@ describe('with a card that is the host', () => {
       ...['runtime.cpp', 'cards.cpp', 'library_search.cpp'].map((name) => join(sources, name)),
       join(packageRoot, 'native/images/filter.cpp'),
       join(here, 'emulated/emulator.cpp'),
+      join(here, 'emulated/runtime.cpp'),
       join(here, 'pictures/module.cpp'),
     ]
     const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unknown-pragmas']
