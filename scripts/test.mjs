@@ -37,9 +37,10 @@ function runTests(title, files, options) {
   })
 }
 
-/** The whole CUDA backend, where there are NVIDIA's headers to build it. */
+/** The whole CUDA backend, where there are NVIDIA's headers to build it: layers, and a small network of each variant. */
 function runOnEmulatedCard() {
-  const names = ['conformance/layers', 'conformance/training', 'conformance/dropout', 'cuda/card/process']
+  const networks = 'paper-b2-s97-c7,torchvision-b3-s97-c7,w144-b7-s64-c10'
+  const names = ['conformance/layers', 'conformance/training', 'parity/parity', 'conformance/dropout']
   const files = names.map((name) => join(root, `test/${name}.test.ts`))
   let env
   const built = timed('An emulated card', () => {
@@ -51,7 +52,9 @@ function runOnEmulatedCard() {
     }
     return env !== undefined
   })
-  if (built) runTests('Tests on an emulated card', files, { env, args: files })
+  if (!built) return
+  env.GOOGLENET_TEST_FIXTURES = networks
+  runTests('Tests on an emulated card', files, { env, args: files })
 }
 
 if (check('Setup', [node, 'scripts/setup.mjs', '--dev'])) {

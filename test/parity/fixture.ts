@@ -65,7 +65,10 @@ function readFixture(path: string): Fixture {
   }
 }
 
+/** All of them, or those that GOOGLENET_TEST_FIXTURES names. */
+const wanted = process.env.GOOGLENET_TEST_FIXTURES?.split(',')
+
 export const fixtures: Fixture[] = readdirSync(folder)
-  .filter((name) => name.endsWith('.safetensors'))
+  .filter((name) => name.endsWith('.safetensors') && (wanted?.includes(name.split('.')[0]!) ?? true))
   .sort()
   .map((name) => readFixture(`${folder}/${name}`))
