@@ -6,19 +6,12 @@ import { type Case, drawCase, rows } from './cases.js'
 import { expectClose } from './compare.js'
 import { drawData, toValues } from './data.js'
 import { runReference } from './reference.js'
+import { still } from './still.js'
 import { targets } from './targets.js'
 import { accumulate } from './volume.js'
 
 const BATCHES = 6
-const plain: StepOptions = {
-  learningRate: 0.02,
-  momentum: 0,
-  weightDecay: 0,
-  nesterov: false,
-  labelSmoothing: 0,
-  averageDecay: 0,
-  accumulate: { index: 0, count: 1 },
-}
+const plain: StepOptions = { ...still, learningRate: 0.02 }
 const network: Case = drawCase(rows.find(({ name }) => name === 'several heads')!, 1)
 
 type Values = Map<string, Float64Array>
