@@ -65,9 +65,9 @@ function readFixture(path: string): Fixture {
   }
 }
 
-/** All of them, or those that GOOGLENET_TEST_FIXTURES names. */
 const wanted = process.env.GOOGLENET_TEST_FIXTURES?.split(',')
 
+/** All of them, or those that GOOGLENET_TEST_FIXTURES names. */
 export const fixtures: Fixture[] = readdirSync(folder)
   .filter((name) => name.endsWith('.safetensors') && (wanted?.includes(name.split('.')[0]!) ?? true))
   .sort()

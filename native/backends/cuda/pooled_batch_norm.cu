@@ -158,11 +158,8 @@ Sums add_pooled_gradients(const CudaBackend& backend, const Context& context,
 }
 
 size_t pooled_sums_bytes(const step::BatchNormBackward& what) {
-  size_t most = 0;
-  for (const int lanes : {1, kPack<float>, kPack<__half>}) {
-    most = std::max<size_t>(most, sum_line_grid(*what.pool, what.input.channels, lanes).blocks.x);
-  }
-  return most * 2 * what.input.channels * sizeof(float);
+  const int64_t channels = what.input.channels;
+  return sums_bytes(channels, [&](int lanes) { return sum_line_grid(*what.pool, channels, lanes); });
 }
 
 template <class T>

@@ -23,13 +23,17 @@ inline Grid sum_grid(const graph::View& view, int lanes) {
 inline Sums sums_in(const float* data, const Grid& grid, const graph::View& view) {
   return {data, static_cast<int>(grid.blocks.x), view.channels};
 }
-/// Bytes that the first stage leaves, however many lanes it takes at a time.
-inline size_t sums_bytes(const graph::View& view) {
+/// Bytes that the first stage leaves in grid_of(lanes), however many lanes it takes at a time.
+template <class GridOf>
+size_t sums_bytes(int64_t channels, GridOf grid_of) {
   size_t most = 0;
   for (const int lanes : {1, kPack<float>, kPack<__half>}) {
-    most = std::max<size_t>(most, sum_grid(view, lanes).blocks.x);
+    most = std::max<size_t>(most, grid_of(lanes).blocks.x);
   }
-  return most * 2 * view.channels * sizeof(float);
+  return most * 2 * channels * sizeof(float);
+}
+inline size_t sums_bytes(const graph::View& view) {
+  return sums_bytes(view.channels, [&](int lanes) { return sum_grid(view, lanes); });
 }
 
 inline Grid finish_grid(int64_t channels) {
